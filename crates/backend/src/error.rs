@@ -1,0 +1,70 @@
+//! Errors of all backends: what is missing, what cannot be done, what went wrong.
+
+use std::path::PathBuf;
+
+use crate::types::BackendId;
+
+/// An error of a backend.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The backend does not work on this machine; `hint` is the one line that would change that.
+    #[error("the backend {backend} does not work here: {reason}")]
+    Unavailable {
+        /// The backend.
+        backend: BackendId,
+        /// Why.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The backend cannot do what was asked, here or anywhere.
+    #[error("the backend {backend} cannot do this: {what}")]
+    Unsupported {
+        /// The backend.
+        backend: BackendId,
+        /// What was asked.
+        what: String,
+    },
+    /// A model or engine file that is missing, broken or not what it should be.
+    #[error("{path}: {reason}", path = .path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A call into an engine failed.
+    #[error("{backend}: {what} failed: {reason}")]
+    Engine {
+        /// The backend.
+        backend: BackendId,
+        /// The call.
+        what: &'static str,
+        /// What the engine said.
+        reason: String,
+    },
+    /// A file could not be read or written.
+    #[error("{path}", path = .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Unavailable { hint, .. } => Some(hint),
+            Self::Unsupported { .. } => {
+                Some("choose another backend; `cargo xtask doctor` lists what works here")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Result of a backend.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

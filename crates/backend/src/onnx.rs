@@ -1,0 +1,3 @@
+//! ONNX files: the wire format and what the rest of Tailmark asks of a model.
+
+pub mod proto;

@@ -1,0 +1,132 @@
+//! Rows of stage 4: summaries, comparisons and claims.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Artifact, Column};
+use crate::verdict::Verdict;
+
+/// One metric of one case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SummaryRow {
+    /// Name of the mode.
+    pub case: String,
+    /// `throughput`, `compute/p99`, `response/mean`, `build/cold`, …
+    pub metric: String,
+    /// Always given when n ≥ 1.
+    pub estimate: Option<f64>,
+    /// Lower bound; null where it cannot be had.
+    pub lower: Option<f64>,
+    /// Upper bound; null where it cannot be had.
+    pub upper: Option<f64>,
+    /// Confidence of the interval, 0.95 by default.
+    pub confidence: f64,
+    /// Samples behind the estimate.
+    pub n: i64,
+    /// Independent samples that would tell as much; null where it was not computed.
+    pub n_effective: Option<f64>,
+    /// `ns`, `1/s` or `1`.
+    pub unit: String,
+    /// Name of the estimator.
+    pub estimator: String,
+    /// `rounds` or `this-run`.
+    pub scope: String,
+    /// Verdict of this metric.
+    pub verdict: Verdict,
+    /// Reasons with figures and what to do next.
+    pub reasons: Vec<String>,
+}
+
+impl Artifact for SummaryRow {
+    const NAME: &'static str = "summary";
+    const WRITER: &'static str = "analysis";
+    const COLUMNS: &'static [(&'static str, Column)] = &[
+        ("case", Column::Text),
+        ("metric", Column::Text),
+        ("estimate", Column::RealOrNull),
+        ("lower", Column::RealOrNull),
+        ("upper", Column::RealOrNull),
+        ("confidence", Column::Real),
+        ("n", Column::Int),
+        ("n_effective", Column::RealOrNull),
+        ("unit", Column::Text),
+        ("estimator", Column::Text),
+        ("scope", Column::Text),
+        ("verdict", Column::Text),
+        ("reasons", Column::Texts),
+    ];
+}
+
+/// One metric of one case against the baseline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ComparisonRow {
+    /// The case that is judged.
+    pub case: String,
+    /// The case it is compared with.
+    pub baseline: String,
+    /// Metric of both.
+    pub metric: String,
+    /// case ÷ baseline.
+    pub ratio: Option<f64>,
+    /// Lower bound of the ratio.
+    pub lower: Option<f64>,
+    /// Upper bound of the ratio.
+    pub upper: Option<f64>,
+    /// Confidence of the interval.
+    pub confidence: f64,
+    /// Rounds that both share.
+    pub rounds: i64,
+    /// Differences within the margin are SAME.
+    pub margin: f64,
+    /// `SAME`, `FASTER`, `SLOWER` or `UNDECIDED`.
+    pub verdict: String,
+    /// Reasons.
+    pub reasons: Vec<String>,
+}
+
+impl Artifact for ComparisonRow {
+    const NAME: &'static str = "comparison";
+    const WRITER: &'static str = "analysis";
+    const COLUMNS: &'static [(&'static str, Column)] = &[
+        ("case", Column::Text),
+        ("baseline", Column::Text),
+        ("metric", Column::Text),
+        ("ratio", Column::RealOrNull),
+        ("lower", Column::RealOrNull),
+        ("upper", Column::RealOrNull),
+        ("confidence", Column::Real),
+        ("rounds", Column::Int),
+        ("margin", Column::Real),
+        ("verdict", Column::Text),
+        ("reasons", Column::Texts),
+    ];
+}
+
+/// One claim of the pipeline file and what this run says of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClaimRow {
+    /// The claim as it is written.
+    pub claim: String,
+    /// `HOLDS`, `FAILS`, `UNDECIDED` or `NOT-TESTED`.
+    pub verdict: String,
+    /// left ÷ right.
+    pub ratio: Option<f64>,
+    /// Lower bound of the ratio.
+    pub lower: Option<f64>,
+    /// Upper bound of the ratio.
+    pub upper: Option<f64>,
+    /// Why.
+    pub reasons: Vec<String>,
+}
+
+impl Artifact for ClaimRow {
+    const NAME: &'static str = "claims";
+    const WRITER: &'static str = "analysis";
+    const COLUMNS: &'static [(&'static str, Column)] = &[
+        ("claim", Column::Text),
+        ("verdict", Column::Text),
+        ("ratio", Column::RealOrNull),
+        ("lower", Column::RealOrNull),
+        ("upper", Column::RealOrNull),
+        ("reasons", Column::Texts),
+    ];
+}

@@ -1,0 +1,187 @@
+//! Rows of stage 1: models, their operators, what they should answer and whether they do.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Artifact, Column};
+use crate::verdict::Verdict;
+
+/// One exported or accepted model at one precision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelRow {
+    /// SHA-256 of the ONNX file (and of its external data, when it has any).
+    pub model_digest: String,
+    /// Architecture or file stem.
+    pub name: String,
+    /// `fp32` or `fp16`.
+    pub precision: String,
+    /// `synthetic` or the path that was given.
+    pub source: String,
+    /// Seed of synthetic weights.
+    pub seed: Option<i64>,
+    /// Where the ONNX file is, relative to the project root.
+    pub path: String,
+    /// Version of the default operator set.
+    pub opset: i64,
+    /// `name: type[dims]`, as the model states them.
+    pub inputs: Vec<String>,
+    /// `name: type[dims]`.
+    pub outputs: Vec<String>,
+    /// Number of weights.
+    pub parameters: i64,
+    /// Floating-point operations of one inference (a multiply–add counts 2); null when shapes are unknown.
+    pub flops: Option<i64>,
+    /// Size of the file.
+    pub bytes: i64,
+}
+
+impl Artifact for ModelRow {
+    const NAME: &'static str = "models";
+    const WRITER: &'static str = "onnx-export-verify";
+    const COLUMNS: &'static [(&'static str, Column)] = &[
+        ("model_digest", Column::Text),
+        ("name", Column::Text),
+        ("precision", Column::Text),
+        ("source", Column::Text),
+        ("seed", Column::IntOrNull),
+        ("path", Column::Text),
+        ("opset", Column::Int),
+        ("inputs", Column::Texts),
+        ("outputs", Column::Texts),
+        ("parameters", Column::Int),
+        ("flops", Column::IntOrNull),
+        ("bytes", Column::Int),
+    ];
+}
+
+/// One output of one model on one input set, compared with a reference.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VerifyRow {
+    /// The model that was run.
+    pub model_digest: String,
+    /// `fp32` or `fp16`.
+    pub precision: String,
+    /// The engine that ran the model, with its version.
+    pub engine: String,
+    /// What it was compared with: engine, version and model precision.
+    pub reference: String,
+    /// Name of the output.
+    pub output: String,
+    /// Distribution and seed of the input.
+    pub input_set: String,
+    /// Largest absolute difference.
+    pub max_abs: f64,
+    /// Largest difference relative to the magnitude of the reference element.
+    pub max_rel: f64,
+    /// Cosine of the angle between the outputs; null when one of them is zero.
+    pub cosine: Option<f64>,
+    /// Whether the largest element is the same; null when the output is not a list of classes.
+    pub top1_agree: Option<bool>,
+    /// Share of the five largest elements that agree.
+    pub top5_agree: Option<f64>,
+    /// NaN in the output.
+    pub nan_count: i64,
+    /// Infinities in the output.
+    pub inf_count: i64,
+    /// NaN in the reference.
+    pub reference_nan_count: i64,
+    /// Root mean square of the reference, to which the tolerance is relative.
+    pub scale: f64,
+    /// Largest `max_abs` that passes.
+    pub tolerance: f64,
+    /// VALID or FAILED.
+    pub verdict: Verdict,
+    /// Why it failed.
+    pub reasons: Vec<String>,
+}
+
+impl Artifact for VerifyRow {
+    const NAME: &'static str = "verify";
+    const WRITER: &'static str = "onnx-export-verify";
+    const COLUMNS: &'static [(&'static str, Column)] = &[
+        ("model_digest", Column::Text),
+        ("precision", Column::Text),
+        ("engine", Column::Text),
+        ("reference", Column::Text),
+        ("output", Column::Text),
+        ("input_set", Column::Text),
+        ("max_abs", Column::Real),
+        ("max_rel", Column::Real),
+        ("cosine", Column::RealOrNull),
+        ("top1_agree", Column::FlagOrNull),
+        ("top5_agree", Column::RealOrNull),
+        ("nan_count", Column::Int),
+        ("inf_count", Column::Int),
+        ("reference_nan_count", Column::Int),
+        ("scale", Column::Real),
+        ("tolerance", Column::Real),
+        ("verdict", Column::Text),
+        ("reasons", Column::Texts),
+    ];
+}
+
+/// What one output of a model must be for one seeded input: the runner checks engines against it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReferenceRow {
+    /// The model that an engine was built from.
+    pub model_digest: String,
+    /// Seed of the input; the input is `backend::input::image_like(seed, dims)` for each input.
+    pub input_seed: i64,
+    /// Name of the output.
+    pub output: String,
+    /// Dimensions of the output.
+    pub dims: Vec<i64>,
+    /// Elements in row-major order.
+    pub values: Vec<f32>,
+    /// Largest absolute difference that passes.
+    pub tolerance: f64,
+}
+
+impl Artifact for ReferenceRow {
+    const NAME: &'static str = "references";
+    const WRITER: &'static str = "onnx-export-verify";
+    const COLUMNS: &'static [(&'static str, Column)] = &[
+        ("model_digest", Column::Text),
+        ("input_seed", Column::Int),
+        ("output", Column::Text),
+        ("dims", Column::Ints),
+        ("values", Column::Floats),
+        ("tolerance", Column::Real),
+    ];
+}
+
+/// One operator of a model with its cost at the model's own shapes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OperatorRow {
+    /// The model.
+    pub model_digest: String,
+    /// Name of the node.
+    pub operator: String,
+    /// ONNX operator type.
+    #[serde(rename = "type")]
+    pub op_type: String,
+    /// Shapes of the inputs, `1x3x224x224`; empty where unknown.
+    pub inputs: Vec<String>,
+    /// Shapes of the outputs.
+    pub outputs: Vec<String>,
+    /// Floating-point operations (a multiply–add counts 2); null where shapes are unknown.
+    pub flops: Option<i64>,
+    /// Bytes of weights that the operator reads.
+    pub weight_bytes: i64,
+    /// Bytes of activations read and written; null where shapes are unknown.
+    pub activation_bytes: Option<i64>,
+}
+
+impl Artifact for OperatorRow {
+    const NAME: &'static str = "operators";
+    const WRITER: &'static str = "onnx-export-verify";
+    const COLUMNS: &'static [(&'static str, Column)] = &[
+        ("model_digest", Column::Text),
+        ("operator", Column::Text),
+        ("type", Column::Text),
+        ("inputs", Column::Texts),
+        ("outputs", Column::Texts),
+        ("flops", Column::IntOrNull),
+        ("weight_bytes", Column::Int),
+        ("activation_bytes", Column::IntOrNull),
+    ];
+}

@@ -1,0 +1,378 @@
+//! Samples: one row an inference, marks and event durations on stated clocks, no statistic.
+//!
+//! A case is one file, `samples/<case>.parquet`. While it is measured, parts are closed about every
+//! second (`samples/<case>-r<round>-<k>.parquet`), so that a kill loses a second and not the run;
+//! [`compact`] joins the parts when the case ends. Rows of a file are sorted by round, stream and seq.
+//! Integers are delta-coded: neighbouring stamps differ by little (measured in METHODOLOGY.md).
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, Encoding};
+use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
+
+use crate::artifact::{check_version, key_values};
+use crate::fault::Fault;
+use crate::files;
+use crate::provenance::Provenance;
+use crate::run_dir::RunDir;
+
+/// Name of the artifact in the footer.
+pub const NAME: &str = "samples";
+/// Version of the artifact.
+pub const VERSION: u32 = 1;
+
+/// Whether an inference counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Issued before the measured window.
+    WarmUp,
+    /// Issued in the measured window.
+    Steady,
+}
+
+impl Phase {
+    /// As it stands in the column.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WarmUp => "warm-up",
+            Self::Steady => "steady",
+        }
+    }
+}
+
+/// One inference. Stamps and durations in ns; stamps on the host's monotonic clock from the start of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// Round of the case, from 0.
+    pub round: i64,
+    /// Stream, from 0.
+    pub stream: i64,
+    /// Counts the inferences of a stream within a round, warm-up included, without gaps.
+    pub seq: i64,
+    /// Whether it counts.
+    pub phase: Phase,
+    /// Host stamp before the enqueue call.
+    pub issue_ns: i64,
+    /// Duration of the enqueue call; null on CPU backends.
+    pub enqueue_ns: Option<i64>,
+    /// Copy to the device.
+    pub h2d_ns: Option<i64>,
+    /// The inference itself: the event pair around it, or the wall time of the call on CPU backends.
+    pub compute_ns: i64,
+    /// Copy from the device.
+    pub d2h_ns: Option<i64>,
+    /// Start of compute on the GPU, mapped to the host clock.
+    pub start_ns: Option<i64>,
+    /// Host stamp when completion was first seen.
+    pub done_ns: i64,
+    /// Scheduled arrival (open loop only).
+    pub scheduled_ns: Option<i64>,
+}
+
+const INTEGERS: [(&str, bool); 11] = [
+    ("round", false),
+    ("stream", false),
+    ("seq", false),
+    ("issue_ns", false),
+    ("enqueue_ns", true),
+    ("h2d_ns", true),
+    ("compute_ns", false),
+    ("d2h_ns", true),
+    ("start_ns", true),
+    ("done_ns", false),
+    ("scheduled_ns", true),
+];
+
+/// The Arrow schema of samples.
+pub fn schema() -> SchemaRef {
+    let int = |name: &str| {
+        let nullable = INTEGERS.iter().any(|&(column, nullable)| column == name && nullable);
+        Field::new(name, DataType::Int64, nullable)
+    };
+    Arc::new(Schema::new(vec![
+        Field::new("case", DataType::Utf8, false),
+        int("round"),
+        int("stream"),
+        int("seq"),
+        Field::new("phase", DataType::Utf8, false),
+        int("issue_ns"),
+        int("enqueue_ns"),
+        int("h2d_ns"),
+        int("compute_ns"),
+        int("d2h_ns"),
+        int("start_ns"),
+        int("done_ns"),
+        int("scheduled_ns"),
+    ]))
+}
+
+fn batch(case: &str, samples: &[Sample]) -> anyhow::Result<RecordBatch> {
+    let required = |get: fn(&Sample) -> i64| -> Arc<dyn Array> {
+        Arc::new(Int64Array::from_iter_values(samples.iter().map(get)))
+    };
+    let optional = |get: fn(&Sample) -> Option<i64>| -> Arc<dyn Array> {
+        Arc::new(samples.iter().map(get).collect::<Int64Array>())
+    };
+    let text = |get: &dyn Fn(&Sample) -> &'static str| -> Arc<dyn Array> {
+        Arc::new(StringArray::from_iter_values(samples.iter().map(get)))
+    };
+    let cases: Arc<dyn Array> =
+        Arc::new(StringArray::from_iter_values(samples.iter().map(|_| case)));
+    let columns = vec![
+        cases,
+        required(|s| s.round),
+        required(|s| s.stream),
+        required(|s| s.seq),
+        text(&|s| s.phase.as_str()),
+        required(|s| s.issue_ns),
+        optional(|s| s.enqueue_ns),
+        optional(|s| s.h2d_ns),
+        required(|s| s.compute_ns),
+        optional(|s| s.d2h_ns),
+        optional(|s| s.start_ns),
+        required(|s| s.done_ns),
+        optional(|s| s.scheduled_ns),
+    ];
+    Ok(RecordBatch::try_new(schema(), columns)?)
+}
+
+fn properties(provenance: &Provenance) -> WriterProperties {
+    let mut builder = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_key_value_metadata(Some(key_values(NAME, VERSION, provenance)));
+    for (name, _) in INTEGERS {
+        let column = ColumnPath::from(name);
+        builder = builder
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
+    }
+    builder.build()
+}
+
+/// Where part `k` of a round of a case is written while it is measured.
+pub fn part_path(run: &RunDir, case: &str, round: u32, k: u32) -> PathBuf {
+    run.samples().join(format!("{case}-r{round}-{k:04}.parquet"))
+}
+
+/// Writes samples of one case atomically. They are sorted in place first.
+pub fn write(
+    path: &Path,
+    case: &str,
+    samples: &mut [Sample],
+    provenance: &Provenance,
+) -> anyhow::Result<()> {
+    samples.sort_unstable_by_key(|s| (s.round, s.stream, s.seq));
+    let batch = batch(case, samples)?;
+    files::write_atomic_with::<anyhow::Error>(path, |file| write_batch(file, &batch, provenance))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn write_batch(
+    file: &mut File,
+    batch: &RecordBatch,
+    provenance: &Provenance,
+) -> anyhow::Result<()> {
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties(provenance)))?;
+    writer.write(batch)?;
+    writer.close()?;
+    Ok(())
+}
+
+/// Joins the parts of a case into `samples/<case>.parquet` and removes them.
+///
+/// The joined file is complete on disk (as `.part`) before the first part goes, and [`read`] knows
+/// that name, so a kill at any moment loses nothing and doubles nothing.
+pub fn compact(
+    run: &RunDir,
+    case: &str,
+    parts: &[PathBuf],
+    provenance: &Provenance,
+) -> anyhow::Result<()> {
+    let mut samples = Vec::new();
+    for part in parts {
+        samples.append(&mut read_file(part)?.1);
+    }
+    samples.sort_unstable_by_key(|s| (s.round, s.stream, s.seq));
+    let target = run.samples_of(case);
+    let joined = files::part_path(&target);
+    let mut file =
+        File::create(&joined).with_context(|| format!("cannot write {}", joined.display()))?;
+    write_batch(&mut file, &batch(case, &samples)?, provenance)?;
+    file.sync_all()?;
+    for part in parts {
+        fs::remove_file(part).with_context(|| format!("cannot remove {}", part.display()))?;
+    }
+    fs::rename(&joined, &target).with_context(|| format!("cannot write {}", target.display()))
+}
+
+/// All samples of one case, sorted by round, stream and seq; parts of an interrupted run included.
+///
+/// # Errors
+/// Exit 2 when there is no file for the case.
+pub fn read(run: &RunDir, case: &str) -> anyhow::Result<Vec<Sample>> {
+    let whole = run.samples_of(case);
+    let joined = files::part_path(&whole);
+    let mut samples = Vec::new();
+    if whole.exists() {
+        samples = read_file(&whole)?.1;
+    } else {
+        let parts = parts_of(run, case);
+        if parts.is_empty() && joined.exists() {
+            samples = read_file(&joined)?.1;
+        }
+        for part in &parts {
+            samples.append(&mut read_file(part)?.1);
+        }
+    }
+    if samples.is_empty() {
+        return Err(Fault::config(format!("{} does not exist", whole.display()))
+            .hint("run the stage runner on this run folder first")
+            .into());
+    }
+    samples.sort_unstable_by_key(|s| (s.round, s.stream, s.seq));
+    samples.dedup_by_key(|s| (s.round, s.stream, s.seq));
+    Ok(samples)
+}
+
+fn parts_of(run: &RunDir, case: &str) -> Vec<PathBuf> {
+    let prefix = format!("{case}-r");
+    let is_part = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.strip_prefix(&prefix)
+            .and_then(|rest| rest.strip_suffix(".parquet"))
+            .is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '-'))
+    };
+    let Ok(entries) = fs::read_dir(run.samples()) else { return Vec::new() };
+    let mut parts: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| is_part(path)).collect();
+    parts.sort();
+    parts
+}
+
+/// The case and the samples of one file.
+pub fn read_file(path: &Path) -> anyhow::Result<(String, Vec<Sample>)> {
+    let what = || format!("cannot read {}", path.display());
+    let file = File::open(path).with_context(what)?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| {
+        Fault::config(format!("{} is not a complete Parquet file", path.display())).because(error)
+    })?;
+    let metadata =
+        builder.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default();
+    check_version(path, &metadata, NAME, VERSION)?;
+    let mut case = String::new();
+    let mut samples =
+        Vec::with_capacity(builder.metadata().file_metadata().num_rows().max(0) as usize);
+    for batch in builder.with_batch_size(1 << 16).build().with_context(what)? {
+        let batch = batch.with_context(what)?;
+        if batch.num_rows() > 0 {
+            let cases =
+                batch.column_by_name("case").and_then(|column| column.as_string_opt::<i32>());
+            cases.with_context(what)?.value(0).clone_into(&mut case);
+        }
+        push_rows(&batch, &mut samples).with_context(what)?;
+    }
+    Ok((case, samples))
+}
+
+fn push_rows(batch: &RecordBatch, samples: &mut Vec<Sample>) -> anyhow::Result<()> {
+    let ints = |name: &str| {
+        let column = batch.column_by_name(name).with_context(|| format!("no column {name}"))?;
+        column
+            .as_primitive_opt::<Int64Type>()
+            .with_context(|| format!("column {name} is not int64"))
+    };
+    let phases = batch
+        .column_by_name("phase")
+        .and_then(|column| column.as_string_opt::<i32>())
+        .context("no column phase of type text")?;
+    let [round, stream, seq] = [ints("round")?, ints("stream")?, ints("seq")?];
+    let [issue, compute, done] = [ints("issue_ns")?, ints("compute_ns")?, ints("done_ns")?];
+    let [enqueue, h2d, d2h] = [ints("enqueue_ns")?, ints("h2d_ns")?, ints("d2h_ns")?];
+    let [start, scheduled] = [ints("start_ns")?, ints("scheduled_ns")?];
+    let optional = |column: &Int64Array, i: usize| column.is_valid(i).then(|| column.value(i));
+    samples.extend((0..batch.num_rows()).map(|i| Sample {
+        round: round.value(i),
+        stream: stream.value(i),
+        seq: seq.value(i),
+        phase: if phases.value(i) == Phase::Steady.as_str() {
+            Phase::Steady
+        } else {
+            Phase::WarmUp
+        },
+        issue_ns: issue.value(i),
+        enqueue_ns: optional(enqueue, i),
+        h2d_ns: optional(h2d, i),
+        compute_ns: compute.value(i),
+        d2h_ns: optional(d2h, i),
+        start_ns: optional(start, i),
+        done_ns: done.value(i),
+        scheduled_ns: optional(scheduled, i),
+    }));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(round: i64, stream: i64, seq: i64) -> Sample {
+        let issue_ns = 1_000_000 * seq + 17 * stream;
+        Sample {
+            round,
+            stream,
+            seq,
+            phase: if seq < 2 { Phase::WarmUp } else { Phase::Steady },
+            issue_ns,
+            enqueue_ns: None,
+            h2d_ns: None,
+            compute_ns: 900_000 + seq % 7,
+            d2h_ns: None,
+            start_ns: None,
+            done_ns: issue_ns + 900_000 + seq % 7,
+            scheduled_ns: (stream == 1).then_some(issue_ns - 5),
+        }
+    }
+
+    #[test]
+    fn parts_are_joined_without_loss_and_sorted() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = RunDir::new(dir.path());
+        let provenance = Provenance::default();
+        let mut expected = Vec::new();
+        let mut parts = Vec::new();
+        for k in 0..3 {
+            let mut samples: Vec<Sample> = (0..100)
+                .flat_map(|seq| {
+                    [sample(0, 1, 100 * i64::from(k) + seq), sample(0, 0, 100 * i64::from(k) + seq)]
+                })
+                .collect();
+            expected.extend(samples.clone());
+            let path = part_path(&run, "streams-2", 0, k);
+            write(&path, "streams-2", &mut samples, &provenance).unwrap();
+            parts.push(path);
+        }
+        expected.sort_unstable_by_key(|s| (s.round, s.stream, s.seq));
+        // as a killed run leaves them
+        assert_eq!(read(&run, "streams-2").unwrap(), expected);
+        compact(&run, "streams-2", &parts, &provenance).unwrap();
+        assert_eq!(read(&run, "streams-2").unwrap(), expected);
+        assert!(parts.iter().all(|part| !part.exists()));
+    }
+
+    #[test]
+    fn parts_of_one_case_are_not_those_of_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = RunDir::new(dir.path());
+        let path = part_path(&run, "base-r", 0, 0);
+        write(&path, "base-r", &mut [sample(0, 0, 0)], &Provenance::default()).unwrap();
+        assert!(read(&run, "base").is_err());
+    }
+}
