@@ -104,8 +104,7 @@ impl std::error::Error for Fault {
 
 /// The exit code of an error: that of its innermost [`Fault`], else what an I/O error suggests.
 pub fn exit_of(error: &anyhow::Error) -> Exit {
-    let fault = error.chain().filter_map(|cause| cause.downcast_ref::<Fault>()).next_back();
-    if let Some(fault) = fault {
+    if let Some(fault) = faults_of(error).last() {
         return fault.exit;
     }
     let environment =
@@ -124,11 +123,20 @@ pub fn exit_of(error: &anyhow::Error) -> Exit {
 
 /// The hints of an error, outermost first.
 pub fn hints_of(error: &anyhow::Error) -> Vec<&str> {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<Fault>())
-        .filter_map(|fault| fault.hint.as_deref())
-        .collect()
+    faults_of(error).into_iter().filter_map(|fault| fault.hint.as_deref()).collect()
+}
+
+/// The faults of an error, outermost first. A fault that was attached as `anyhow` context is no
+/// link of the chain by its own type; only `downcast_ref` on the whole error finds it.
+fn faults_of(error: &anyhow::Error) -> Vec<&Fault> {
+    let links = error.chain().filter_map(|cause| cause.downcast_ref::<Fault>());
+    let mut faults: Vec<&Fault> = error.downcast_ref::<Fault>().into_iter().collect();
+    for fault in links {
+        if !faults.iter().any(|&known| std::ptr::eq(known, fault)) {
+            faults.push(fault);
+        }
+    }
+    faults
 }
 
 #[cfg(test)]
