@@ -1,0 +1,242 @@
+//! Model files: load with errors that say what is wrong, save atomically, external data, digest.
+//!
+//! Weights over 2 GB live in files beside the model (`external_data`). Their paths are relative to
+//! the model and must stay inside its folder, as the ONNX specification asks.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Component, Path, PathBuf};
+
+use prost::Message as _;
+use sha2::{Digest as _, Sha256};
+
+use super::proto::{GraphProto, ModelProto, TensorProto};
+use super::tensor::byte_len;
+use crate::error::{Error, Result};
+
+/// Largest file that protobuf readers accept.
+const PROTOBUF_LIMIT: u64 = (1 << 31) - 1;
+
+/// Reads a model. External data is checked to be there but not read: see [`inline_external`].
+///
+/// # Errors
+/// [`Error::Model`] for a missing or empty file, one that does not decode (truncated or not ONNX), one
+/// without nodes or operator set, and for external data that is missing, too short or outside the folder.
+pub fn load(path: &Path) -> Result<ModelProto> {
+    let bytes = fs::read(path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => wrong(path, "there is no such model file"),
+        std::io::ErrorKind::IsADirectory => wrong(path, "is a folder, not an ONNX file"),
+        _ => Error::Io { path: path.to_owned(), source },
+    })?;
+    let model = decode(path, &bytes)?;
+    for part in parts(path, &model)? {
+        part.check()?;
+    }
+    Ok(model)
+}
+
+fn decode(path: &Path, bytes: &[u8]) -> Result<ModelProto> {
+    if bytes.is_empty() {
+        return Err(wrong(path, "the file is empty"));
+    }
+    let model = ModelProto::decode(bytes).map_err(|error| {
+        wrong(path, format!("not an ONNX model, or a truncated one (protobuf: {error})"))
+    })?;
+    let missing = match &model.graph {
+        None => "a graph",
+        Some(graph) if graph.node.is_empty() => "nodes in its graph",
+        Some(_) if model.opset_import.is_empty() => "an operator set",
+        Some(_) => return Ok(model),
+    };
+    Err(wrong(path, format!("not an ONNX model, or a truncated one: it has not {missing}")))
+}
+
+/// Writes a model atomically: temporary file beside it, fsync, rename.
+pub fn save(path: &Path, model: &ModelProto) -> Result<()> {
+    let failed = |source| Error::Io { path: path.to_owned(), source };
+    let size = model.encoded_len() as u64;
+    if size > PROTOBUF_LIMIT {
+        return Err(wrong(
+            path,
+            format!("{size} bytes: over the 2 GiB that one ONNX file may have"),
+        ));
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder).map_err(failed)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(".model-")
+        .suffix(".part")
+        .tempfile_in(folder)
+        .map_err(failed)?;
+    file.write_all(&model.encode_to_vec()).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// The files that hold external data of a model read from `path`, sorted, each once.
+pub fn external_files(path: &Path, model: &ModelProto) -> Result<Vec<PathBuf>> {
+    let files: BTreeSet<PathBuf> = parts(path, model)?.into_iter().map(|part| part.file).collect();
+    Ok(files.into_iter().collect())
+}
+
+/// Reads all external data into the model, so that it stands alone.
+///
+/// # Errors
+/// As [`load`], and when the whole would exceed the 2 GiB of one file.
+pub fn inline_external(path: &Path, model: &mut ModelProto) -> Result<()> {
+    let mut parts = parts(path, model)?;
+    let total: u64 = parts.iter().filter_map(|part| part.length).sum();
+    if total > PROTOBUF_LIMIT {
+        let reason =
+            format!("{total} bytes of external data do not fit into one ONNX file (2 GiB)");
+        return Err(wrong(path, reason));
+    }
+    parts.reverse();
+    let mut outcome = Ok(());
+    visit_mut(model.graph.get_or_insert_default(), &mut |tensor| {
+        if tensor.data_location != 1 || outcome.is_err() {
+            return;
+        }
+        let Some(part) = parts.pop() else { return };
+        match part.read() {
+            Ok(bytes) => {
+                tensor.raw_data = Some(bytes);
+                tensor.data_location = 0;
+                tensor.external_data.clear();
+            }
+            Err(error) => outcome = Err(error),
+        }
+    });
+    outcome
+}
+
+/// SHA-256 over the model file and all its external data, as 64 hexadecimal digits.
+///
+/// Without external data this is the digest of the file itself.
+pub fn digest(path: &Path) -> Result<String> {
+    let bytes = fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+    let mut hash = Sha256::new_with_prefix(&bytes);
+    for file in external_files(path, &decode(path, &bytes)?)? {
+        let bytes = fs::read(&file).map_err(|source| Error::Io { path: file, source })?;
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(&bytes);
+    }
+    Ok(hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+        // writing to a String cannot fail
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
+}
+
+/// Where the values of one tensor are.
+struct Part {
+    model: PathBuf,
+    tensor: String,
+    file: PathBuf,
+    offset: u64,
+    length: Option<u64>,
+}
+
+impl Part {
+    fn new(path: &Path, tensor: &TensorProto) -> Result<Self> {
+        let entry = |key: &str| {
+            tensor.external_data.iter().find(|entry| entry.key == key).map(|e| e.value.as_str())
+        };
+        let bad =
+            |what: &str| wrong(path, format!("external data of tensor `{}`: {what}", tensor.name));
+        let location = entry("location").ok_or_else(|| bad("no location"))?;
+        let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        if location.is_empty() || !Path::new(location).components().all(inside) {
+            return Err(bad(&format!("location {location:?} is not inside the model's folder")));
+        }
+        let number = |key: &str| match entry(key) {
+            None => Ok(None),
+            Some(text) => text
+                .parse::<u64>()
+                .map(Some)
+                .map_err(|error| bad(&format!("{key} {text:?}: {error}"))),
+        };
+        let length = number("length")?.or_else(|| byte_len(tensor).map(|n| n as u64));
+        let file = path.parent().unwrap_or(Path::new("")).join(location);
+        let offset = number("offset")?.unwrap_or(0);
+        Ok(Self { model: path.to_owned(), tensor: tensor.name.clone(), file, offset, length })
+    }
+
+    fn wrong(&self, what: &str) -> Error {
+        let reason =
+            format!("external data of tensor `{}`: {} {what}", self.tensor, self.file.display());
+        wrong(&self.model, reason)
+    }
+
+    fn check(&self) -> Result<()> {
+        let metadata = fs::metadata(&self.file).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => self.wrong("is missing"),
+            _ => Error::Io { path: self.file.clone(), source },
+        })?;
+        let needed = self.offset.saturating_add(self.length.unwrap_or(0));
+        if metadata.len() < needed {
+            let found = metadata.len();
+            return Err(self.wrong(&format!("is too short: {found} bytes of at least {needed}")));
+        }
+        Ok(())
+    }
+
+    fn read(&self) -> Result<Vec<u8>> {
+        self.check()?;
+        let failed = |source| Error::Io { path: self.file.clone(), source };
+        let mut file = File::open(&self.file).map_err(failed)?;
+        file.seek(SeekFrom::Start(self.offset)).map_err(failed)?;
+        let mut bytes = Vec::new();
+        file.take(self.length.unwrap_or(u64::MAX)).read_to_end(&mut bytes).map_err(failed)?;
+        Ok(bytes)
+    }
+}
+
+/// External parts in the order in which [`visit_mut`] meets their tensors.
+fn parts(path: &Path, model: &ModelProto) -> Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    if let Some(graph) = &model.graph {
+        visit(graph, &mut |tensor| {
+            if tensor.data_location == 1 {
+                parts.push(Part::new(path, tensor));
+            }
+        });
+    }
+    parts.into_iter().collect()
+}
+
+/// Every dense tensor of a graph, those of subgraphs and attributes included.
+fn visit<'a>(graph: &'a GraphProto, f: &mut impl FnMut(&'a TensorProto)) {
+    graph.initializer.iter().for_each(&mut *f);
+    for attribute in graph.node.iter().flat_map(|node| &node.attribute) {
+        attribute.t.iter().chain(&attribute.tensors).for_each(&mut *f);
+        for inner in attribute.g.iter().chain(&attribute.graphs) {
+            visit(inner, f);
+        }
+    }
+}
+
+/// As [`visit`], in the same order.
+fn visit_mut(graph: &mut GraphProto, f: &mut impl FnMut(&mut TensorProto)) {
+    graph.initializer.iter_mut().for_each(&mut *f);
+    for attribute in graph.node.iter_mut().flat_map(|node| &mut node.attribute) {
+        attribute.t.iter_mut().chain(&mut attribute.tensors).for_each(&mut *f);
+        for inner in attribute.g.iter_mut().chain(&mut attribute.graphs) {
+            visit_mut(inner, f);
+        }
+    }
+}
+
+fn wrong(path: &Path, reason: impl Into<String>) -> Error {
+    Error::Model { path: path.to_owned(), reason: reason.into() }
+}
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;
