@@ -126,7 +126,8 @@ impl PipelineFile {
         let guess = word.map_or_else(String::new, |word| did_you_mean(word, &candidates));
         let mut text = format!("{}: {message}{within}{guess}", self.at(error.span()));
         if let Some(line) = error.span().and_then(|span| self.line(span.start)) {
-            text.push_str(&format!("\n    {line}"));
+            text.push_str("\n    ");
+            text.push_str(line);
         }
         Fault::config(text).hint("every key is explained in pipelines/resnet50.toml")
     }
@@ -253,7 +254,7 @@ pub struct Span(Duration);
 
 impl Span {
     /// The longest span that a pipeline may name.
-    pub const MAX: Duration = Duration::from_secs(24 * 60 * 60);
+    pub const MAX: Duration = Duration::from_hours(24);
 
     /// A span from a duration; `None` when it is zero or longer than [`Span::MAX`].
     pub fn new(duration: Duration) -> Option<Self> {

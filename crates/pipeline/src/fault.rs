@@ -70,6 +70,20 @@ impl Fault {
         Self::new(Exit::Incomplete, message)
     }
 
+    /// A fault from an error of a crate that knows exit codes as numbers only, such as `backend`.
+    pub fn from_code(code: u8, message: impl Into<String>, hint: Option<&str>) -> Self {
+        let known = [
+            Exit::Config,
+            Exit::Verification,
+            Exit::Environment,
+            Exit::Incomplete,
+            Exit::Slower,
+            Exit::Undecided,
+        ];
+        let exit = known.into_iter().find(|&exit| exit as u8 == code).unwrap_or(Exit::Bug);
+        Self { hint: hint.map(str::to_owned), ..Self::new(exit, message) }
+    }
+
     /// Says what to do next; printed on a line of its own.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

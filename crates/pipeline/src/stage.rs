@@ -129,17 +129,17 @@ pub fn run<S: Stage>(args: &RunArgs) -> anyhow::Result<Exit> {
         for line in S::check(&context, &config)? {
             anstream::eprintln!("{}: {line}", S::NAME);
         }
-        return finish::<S>(args, &Outcome::ok("checked"));
+        return Ok(finish::<S>(args, &Outcome::ok("checked")));
     }
     let _lock = context.run.lock()?;
     if context.pipeline.path() != stored {
         files::write_atomic(&stored, context.pipeline.text().as_bytes())?;
     }
     let outcome = S::run(&context, &config)?;
-    finish::<S>(args, &outcome)
+    Ok(finish::<S>(args, &outcome))
 }
 
-fn finish<S: Stage>(args: &RunArgs, outcome: &Outcome) -> anyhow::Result<Exit> {
+fn finish<S: Stage>(args: &RunArgs, outcome: &Outcome) -> Exit {
     anstream::eprintln!("{}: {}", S::NAME, outcome.summary);
     if args.json {
         let line = serde_json::json!({
@@ -150,7 +150,7 @@ fn finish<S: Stage>(args: &RunArgs, outcome: &Outcome) -> anyhow::Result<Exit> {
         });
         anstream::println!("{line}");
     }
-    Ok(outcome.exit)
+    outcome.exit
 }
 
 /// Runs the body of a binary: logs to stderr, one error report, the exit code of the design.

@@ -1,0 +1,240 @@
+//! Which engine a mode runs, and what its outputs must be: read from the artifacts of earlier stages.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use backend::{Backend, BackendId, Environment, OpenOptions};
+use pipeline::artifact::{self, EngineRow, ModelRow, ReferenceRow};
+use pipeline::{Fault, RunDir};
+
+use crate::check;
+use crate::config::Mode;
+
+/// An engine as a mode needs it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Engine {
+    /// SHA-256 of the engine.
+    pub digest: String,
+    /// SHA-256 of the model it was built from; empty when unknown.
+    pub model_digest: String,
+    /// The file.
+    pub path: PathBuf,
+    /// The backend that built it and runs it.
+    pub backend: BackendId,
+    /// Precision that was asked for; empty when unknown.
+    pub precision_requested: String,
+    /// Precision found in the engine.
+    pub precision_achieved: String,
+}
+
+/// Expected values of one output.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reference {
+    /// Name of the output.
+    pub output: String,
+    /// Elements in row-major order.
+    pub values: Vec<f32>,
+    /// Largest absolute difference that passes.
+    pub tolerance: f64,
+}
+
+/// What an engine must answer to two inputs; without a reference only NaN is looked for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Expected {
+    /// Seeds of the two inputs; the first is the one that is timed.
+    pub seeds: [u64; 2],
+    /// Batch size of the reference; null: that of the session.
+    pub batch: Option<usize>,
+    /// Answers to the two inputs.
+    pub answers: [Vec<Reference>; 2],
+}
+
+impl Expected {
+    /// Nothing to compare with: two inputs and the search for NaN.
+    pub fn nothing(seed: u64) -> Self {
+        Self { seeds: [seed, seed + 1], ..Self::default() }
+    }
+
+    /// The reference of an output for input number `which`.
+    pub fn output(&self, which: usize, name: &str) -> Option<&Reference> {
+        self.answers[which].iter().find(|reference| reference.output == name)
+    }
+
+    /// Whether there are answers to compare with.
+    pub fn is_known(&self) -> bool {
+        self.answers.iter().all(|answers| !answers.is_empty())
+    }
+
+    /// Whether the two answers of some output differ by more than the tolerances, so that a stale one shows.
+    pub fn tells_apart(&self) -> bool {
+        self.answers[0].iter().any(|first| {
+            self.output(1, &first.output).is_some_and(|second| {
+                let pairs = first.values.iter().zip(&second.values);
+                pairs.map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max)
+                    > 2.0 * first.tolerance
+            })
+        })
+    }
+}
+
+/// The engines of a run folder that were built, in the order of their rows.
+pub fn read(run: &RunDir, root: &std::path::Path) -> anyhow::Result<Vec<Engine>> {
+    let rows: Vec<EngineRow> = artifact::read(run)?;
+    let mut engines: Vec<Engine> = Vec::new();
+    for row in rows.into_iter().filter(|row| row.error.is_none()) {
+        let backend = row.backend.parse().map_err(Fault::config).context("engines.parquet")?;
+        let known = engines.iter().any(|engine| {
+            engine.digest == row.engine_digest && engine.model_digest == row.model_digest
+        });
+        if !known {
+            engines.push(Engine {
+                digest: row.engine_digest,
+                model_digest: row.model_digest,
+                path: root.join(row.path),
+                backend,
+                precision_requested: row.precision_requested,
+                precision_achieved: row.precision_achieved,
+            });
+        }
+    }
+    if engines.is_empty() {
+        return Err(Fault::config("engines.parquet has no engine that was built")
+            .hint("run the stage engine-build on this run folder and look at its errors")
+            .into());
+    }
+    Ok(engines)
+}
+
+/// The engine that a mode asks for: by digest or precision, else the first that was built.
+pub fn select<'a>(mode: &Mode, engines: &'a [Engine]) -> anyhow::Result<&'a Engine> {
+    let fits = |engine: &&Engine| {
+        let precision = mode
+            .precision
+            .as_deref()
+            .is_none_or(|precision| precision == engine.precision_requested);
+        let digest = mode.engine.as_deref().is_none_or(|digest| engine.digest.starts_with(digest));
+        precision && digest
+    };
+    engines.iter().find(fits).ok_or_else(|| {
+        let have: Vec<String> = engines
+            .iter()
+            .map(|engine| {
+                format!(
+                    "{} {}",
+                    engine.precision_requested,
+                    &engine.digest[..engine.digest.len().min(12)]
+                )
+            })
+            .collect();
+        Fault::config(format!("mode \"{}\": no engine fits its precision or engine key", mode.name))
+            .hint(format!("engines in this run folder: {}", have.join(", ")))
+            .into()
+    })
+}
+
+/// What the engine must answer, from `references.parquet`; the simulator answers for itself.
+pub fn expected(
+    run: &RunDir,
+    root: &std::path::Path,
+    engine: &Engine,
+    backend: &dyn Backend,
+    seed: u64,
+) -> anyhow::Result<Expected> {
+    if engine.backend == BackendId::Sim {
+        return simulated(run, root, engine, backend, seed);
+    }
+    let rows: Vec<ReferenceRow> = artifact::read(run)?;
+    let rows: Vec<ReferenceRow> =
+        rows.into_iter().filter(|row| row.model_digest == engine.model_digest).collect();
+    let mut seeds: Vec<i64> = rows.iter().map(|row| row.input_seed).collect();
+    seeds.sort_unstable();
+    seeds.dedup();
+    let [first, second, ..] = seeds[..] else {
+        return Ok(Expected::nothing(seed));
+    };
+    let answers = [first, second].map(|seed| {
+        let rows = rows.iter().filter(|row| row.input_seed == seed);
+        rows.map(|row| Reference {
+            output: row.output.clone(),
+            values: row.values.clone(),
+            tolerance: row.tolerance,
+        })
+        .collect()
+    });
+    let batch = rows
+        .iter()
+        .find(|row| row.dims.len() > 1)
+        .and_then(|row| usize::try_from(row.dims[0]).ok());
+    Ok(Expected {
+        seeds: [first as u64, second as u64],
+        batch: batch.filter(|&batch| batch > 0),
+        answers,
+    })
+}
+
+/// The simulator is compared with itself on the model, never with a real engine.
+fn simulated(
+    run: &RunDir,
+    root: &std::path::Path,
+    engine: &Engine,
+    backend: &dyn Backend,
+    seed: u64,
+) -> anyhow::Result<Expected> {
+    let models: Vec<ModelRow> = artifact::read(run)?;
+    let Some(model) = models.iter().find(|model| model.model_digest == engine.model_digest) else {
+        return Ok(Expected::nothing(seed));
+    };
+    let options = OpenOptions { threads: 1, spinning: false, shapes: Vec::new() };
+    let mut session = backend.open_model(&root.join(&model.path), &options)?;
+    let mut expected = Expected::nothing(seed);
+    for which in 0..2 {
+        check::load(session.as_mut(), &expected, which)?;
+        session.infer()?;
+        for (index, spec) in session.outputs().iter().enumerate() {
+            let values = session.output(index)?;
+            expected.answers[which].push(Reference {
+                output: spec.name.clone(),
+                values,
+                tolerance: 1e-6,
+            });
+        }
+    }
+    Ok(expected)
+}
+
+/// The place where backends look for optional libraries and blobs.
+pub fn environment(root: &std::path::Path) -> Environment {
+    Environment { data: root.join("data") }
+}
+
+/// Gives a backend's error its exit code and hint.
+pub fn fault(error: &backend::Error) -> Fault {
+    Fault::from_code(error.exit_code(), error.to_string(), error.hint())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn engine(digest: &str, precision: &str) -> Engine {
+        Engine {
+            digest: digest.into(),
+            model_digest: String::new(),
+            path: PathBuf::new(),
+            backend: BackendId::Rten,
+            precision_requested: precision.into(),
+            precision_achieved: precision.into(),
+        }
+    }
+
+    #[test]
+    fn a_mode_finds_its_engine() {
+        let engines = [engine("aa11", "fp32"), engine("bb22", "fp16")];
+        let mut mode: Mode = "base".parse().unwrap();
+        assert_eq!(select(&mode, &engines).unwrap().digest, "aa11");
+        mode.precision = Some("fp16".into());
+        assert_eq!(select(&mode, &engines).unwrap().digest, "bb22");
+        mode.engine = Some("aa".into());
+        assert!(select(&mode, &engines).is_err());
+    }
+}
