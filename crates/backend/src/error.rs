@@ -33,6 +33,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The sizes of an input are open, or the sizes that were given do not fit it.
+    #[error("input `{input}`: {reason}")]
+    Shape {
+        /// The input.
+        input: String,
+        /// What is open, or what does not fit.
+        reason: String,
+    },
     /// A call into an engine failed.
     #[error("{backend}: {what} failed: {reason}")]
     Engine {
@@ -61,7 +69,21 @@ impl Error {
             Self::Unsupported { .. } => {
                 Some("choose another backend; `cargo xtask doctor` lists what works here")
             }
-            _ => None,
+            Self::Shape { .. } => {
+                Some("give all sizes of the input, for example --shape NAME=1x3x224x224")
+            }
+            Self::Model { .. } | Self::Engine { .. } | Self::Io { .. } => None,
+        }
+    }
+
+    /// The exit code of a command that ends with this error: 2 when another model, shape or backend
+    /// would do (the command line or the configuration is wrong), 4 when the machine lacks something
+    /// or the engine failed on it.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Unsupported { .. } | Self::Model { .. } | Self::Shape { .. } => 2,
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => 2,
+            Self::Unavailable { .. } | Self::Engine { .. } | Self::Io { .. } => 4,
         }
     }
 }

@@ -1,23 +1,41 @@
 //! One trait family over the engines that Tailmark can build and run.
 //!
-//! | backend | how it is loaded | where |
-//! |---|---|---|
-//! | `onnxruntime-cpu` | shared library at run time, through `ort` | [`ort`] |
-//! | `rten` | pure Rust, always there | [`rten`] |
-//! | `sim` | a seeded model of an engine, for tests | [`sim`] |
+//! | backend | how it is loaded |
+//! |---|---|
+//! | `onnxruntime-cpu` | shared library at run time, through `ort` |
+//! | `rten` | pure Rust, always there |
+//! | `sim` | a seeded model of an engine, for tests: see [`sim::Spec`] |
 //!
 //! A [`Backend`] builds engines and opens [`Session`]s; what it cannot do is a typed [`Error`], never a
 //! silent fallback. [`choose`] turns `backend = "auto"` into one of them and says why.
 //! Knows no pipeline, no artifact and no statistic.
 
+mod border;
 mod choose;
+#[cfg(test)]
+mod contract;
+mod device;
 mod error;
 pub mod input;
+mod layers;
 pub mod onnx;
+mod onnxruntime;
+mod rten;
+pub mod sim;
+#[cfg(test)]
+mod tiny;
 mod traits;
 mod types;
 
-pub use choose::{Chosen, Survey, choose, open_backend, survey};
+pub use choose::{Chosen, Survey, choose, open_backend, preview, survey};
 pub use error::{Error, Result};
 pub use traits::{Backend, BuildRequest, Built, Environment, Layer, OpenOptions, Session};
 pub use types::{BackendId, Capabilities, Choice, ElementType, Precision, TensorSpec};
+
+/// Whether a file is an ONNX model whose parts are all there, before any engine sees it.
+///
+/// # Errors
+/// [`Error::Model`] for a missing, truncated or foreign file and for missing external data.
+pub fn check_model(path: &std::path::Path) -> Result<()> {
+    onnx::load(path).map(drop)
+}

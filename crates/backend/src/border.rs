@@ -1,0 +1,194 @@
+//! The border of an engine: sizes of its inputs and outputs, and buffers as bytes.
+//!
+//! A model may leave dimensions open. They are settled once, when an engine is built or a session is
+//! opened: by the caller's shapes, else 1 for an open first dimension (the batch), else an error.
+
+use half::f16;
+
+use crate::error::{Error, Result};
+use crate::types::{ElementType, TensorSpec};
+
+/// An input or output as a model states it; `None` is an open dimension.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OpenSpec {
+    pub(crate) name: String,
+    pub(crate) element: ElementType,
+    /// `None` when not even the rank is known.
+    pub(crate) dims: Option<Vec<Option<usize>>>,
+}
+
+impl OpenSpec {
+    /// The spec when all its sizes are known.
+    pub(crate) fn closed(&self) -> Option<TensorSpec> {
+        let dims = self.dims.as_ref()?.iter().copied().collect::<Option<Vec<usize>>>()?;
+        Some(TensorSpec { name: self.name.clone(), element: self.element, dims })
+    }
+}
+
+/// Settles the sizes of all inputs.
+///
+/// # Errors
+/// [`Error::Shape`] when a size stays open, when a given shape contradicts the model, or when it
+/// names no input.
+pub(crate) fn settle(
+    inputs: &[OpenSpec],
+    shapes: &[(String, Vec<usize>)],
+) -> Result<Vec<TensorSpec>> {
+    if let Some((name, _)) = shapes.iter().find(|(name, _)| inputs.iter().all(|i| i.name != *name))
+    {
+        let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
+        let reason =
+            format!("the model has no such input; its inputs are `{}`", names.join("`, `"));
+        return Err(Error::Shape { input: name.clone(), reason });
+    }
+    inputs
+        .iter()
+        .map(|input| {
+            let given = shapes.iter().find(|(name, _)| *name == input.name).map(|(_, dims)| dims);
+            let dims = match given {
+                Some(dims) => fit(input, dims)?,
+                None => default_dims(input)?,
+            };
+            Ok(TensorSpec { name: input.name.clone(), element: input.element, dims })
+        })
+        .collect()
+}
+
+fn fit(input: &OpenSpec, given: &[usize]) -> Result<Vec<usize>> {
+    let fits = input.dims.as_ref().is_none_or(|dims| {
+        dims.len() == given.len()
+            && dims.iter().zip(given).all(|(own, given)| own.is_none_or(|own| own == *given))
+    });
+    if fits && given.iter().all(|&size| size > 0) {
+        return Ok(given.to_vec());
+    }
+    let reason = format!("the shape {} does not fit the model's {}", join(given), state(input));
+    Err(Error::Shape { input: input.name.clone(), reason })
+}
+
+fn default_dims(input: &OpenSpec) -> Result<Vec<usize>> {
+    let open = || {
+        let reason = format!("the model leaves sizes open: {}", state(input));
+        Error::Shape { input: input.name.clone(), reason }
+    };
+    let dims = input.dims.as_ref().ok_or_else(open)?;
+    dims.iter()
+        .enumerate()
+        .map(|(index, dim)| dim.or((index == 0).then_some(1)).ok_or_else(open))
+        .collect()
+}
+
+fn state(input: &OpenSpec) -> String {
+    match &input.dims {
+        None => "unknown rank".to_owned(),
+        Some(dims) => {
+            let text = |dim: &Option<usize>| dim.map_or_else(|| "?".to_owned(), |d| d.to_string());
+            dims.iter().map(text).collect::<Vec<_>>().join("x")
+        }
+    }
+}
+
+fn join(dims: &[usize]) -> String {
+    dims.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
+}
+
+/// Bytes of one element.
+pub(crate) fn element_size(element: ElementType) -> usize {
+    match element {
+        ElementType::F16 => 2,
+        ElementType::F32 | ElementType::I32 => 4,
+        ElementType::I64 => 8,
+    }
+}
+
+/// Converts `values` into a buffer of exactly as many elements.
+pub(crate) fn write(element: ElementType, buffer: &mut [u8], values: &[f32]) {
+    let slots = buffer.chunks_exact_mut(element_size(element)).zip(values);
+    match element {
+        ElementType::F32 => slots.for_each(|(slot, v)| slot.copy_from_slice(&v.to_ne_bytes())),
+        ElementType::F16 => {
+            slots.for_each(|(slot, &v)| slot.copy_from_slice(&f16::from_f32(v).to_ne_bytes()));
+        }
+        ElementType::I64 => {
+            slots.for_each(|(slot, &v)| slot.copy_from_slice(&(v as i64).to_ne_bytes()));
+        }
+        ElementType::I32 => {
+            slots.for_each(|(slot, &v)| slot.copy_from_slice(&(v as i32).to_ne_bytes()));
+        }
+    }
+}
+
+/// Reads a buffer as float32.
+pub(crate) fn read(element: ElementType, buffer: &[u8]) -> Vec<f32> {
+    fn each<const N: usize>(buffer: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+        buffer.as_chunks::<N>().0.iter().map(|bytes| value(*bytes)).collect()
+    }
+    match element {
+        ElementType::F32 => each(buffer, f32::from_ne_bytes),
+        ElementType::F16 => each(buffer, |bytes| f16::from_ne_bytes(bytes).to_f32()),
+        ElementType::I64 => each(buffer, |bytes| i64::from_ne_bytes(bytes) as f32),
+        ElementType::I32 => each(buffer, |bytes| i32::from_ne_bytes(bytes) as f32),
+    }
+}
+
+/// Fills a buffer with NaN, or with the smallest value where there is no NaN.
+pub(crate) fn poison(element: ElementType, buffer: &mut [u8]) {
+    let value: &[u8] = match element {
+        ElementType::F32 => &f32::NAN.to_ne_bytes(),
+        ElementType::F16 => &f16::NAN.to_ne_bytes(),
+        ElementType::I64 => &i64::MIN.to_ne_bytes(),
+        ElementType::I32 => &i32::MIN.to_ne_bytes(),
+    };
+    buffer.chunks_exact_mut(value.len()).for_each(|slot| slot.copy_from_slice(value));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input(dims: &[Option<usize>]) -> OpenSpec {
+        OpenSpec { name: "x".into(), element: ElementType::F32, dims: Some(dims.to_vec()) }
+    }
+
+    fn check(
+        dims: &[Option<usize>],
+        shapes: &[(&str, &[usize])],
+        expected: Result<&[usize], &str>,
+    ) {
+        let shapes: Vec<_> =
+            shapes.iter().map(|(name, dims)| ((*name).to_owned(), dims.to_vec())).collect();
+        match (settle(&[input(dims)], &shapes), expected) {
+            (Ok(specs), Ok(dims)) => assert_eq!(specs[0].dims, dims),
+            (Err(error), Err(text)) => {
+                assert!(error.to_string().contains(text), "{error}");
+                assert_eq!(error.exit_code(), 2);
+                assert!(error.hint().is_some());
+            }
+            (found, expected) => panic!("{found:?}, expected {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn open_dimensions_are_settled_or_named() {
+        check(&[Some(2), Some(3)], &[], Ok(&[2, 3]));
+        check(&[None, Some(3)], &[], Ok(&[1, 3]));
+        check(&[None, Some(3)], &[("x", &[8, 3])], Ok(&[8, 3]));
+        check(&[None, None], &[], Err("?x?"));
+        check(&[Some(1), Some(3)], &[("x", &[2, 3])], Err("2x3 does not fit the model's 1x3"));
+        check(&[None, Some(3)], &[("x", &[3])], Err("does not fit"));
+        check(&[None, Some(3)], &[("x", &[0, 3])], Err("does not fit"));
+        check(&[None, Some(3)], &[("y", &[1, 3])], Err("its inputs are `x`"));
+    }
+
+    #[test]
+    fn numbers_survive_every_border() {
+        let values = [0.0, 1.0, -2.0, 7.0];
+        for element in [ElementType::F32, ElementType::F16, ElementType::I64, ElementType::I32] {
+            let mut buffer = vec![0_u8; 4 * element_size(element)];
+            write(element, &mut buffer, &values);
+            assert_eq!(read(element, &buffer), values, "{element:?}");
+            poison(element, &mut buffer);
+            assert!(read(element, &buffer).iter().all(|v| v.is_nan() || *v < -2e9), "{element:?}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! ONNX Runtime on the CPU, from a shared library that is loaded at run time.
+//!
+//! The engine is the model after ONNX Runtime's own optimisation for this processor; a session loads
+//! it without optimising again, so that what was built is what runs.
+
+mod library;
+mod session;
+
+use std::path::{Path, PathBuf};
+
+use ::ort::session::builder::GraphOptimizationLevel;
+
+use crate::device;
+use crate::error::{Error, Result};
+use crate::layers::Layers;
+use crate::onnx;
+use crate::traits::{Backend, BuildRequest, Built, Environment, OpenOptions, Session};
+use crate::types::{BackendId, Capabilities};
+
+use library::Library;
+use session::{OrtSession, explain, loaded};
+
+const ID: BackendId = BackendId::OnnxruntimeCpu;
+
+/// Finds the shared library without loading it.
+///
+/// # Errors
+/// [`Error::Unavailable`] with the places that were looked at.
+pub(crate) fn find_library(environment: &Environment) -> Result<PathBuf> {
+    library::find(environment)
+}
+
+/// The backend; the library stays loaded until the process ends.
+pub(crate) struct OnnxRuntime {
+    library: Library,
+}
+
+impl OnnxRuntime {
+    /// Loads the library.
+    pub(crate) fn load(environment: &Environment) -> Result<Self> {
+        Ok(Self { library: Library::load(&library::find(environment)?)? })
+    }
+
+    /// Where the library is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.library.path
+    }
+}
+
+impl Backend for OnnxRuntime {
+    fn id(&self) -> BackendId {
+        ID
+    }
+
+    fn version(&self) -> String {
+        self.library.version.clone()
+    }
+
+    fn device(&self) -> String {
+        device::cpu()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            graph: false,
+            max_streams: u32::MAX,
+            max_depth: 1,
+            transfers: false,
+            timing_cache: false,
+            host_threads: true,
+        }
+    }
+
+    fn build_flags(&self, request: &BuildRequest<'_>) -> Vec<String> {
+        vec![
+            format!("graph-optimization={}", optimization(request.optimization_level).1),
+            "provider=cpu".to_owned(),
+        ]
+    }
+
+    fn build(&self, request: &BuildRequest<'_>, out: &Path) -> Result<Built> {
+        let level = optimization(request.optimization_level).0;
+        let options = OpenOptions { threads: 1, spinning: false, shapes: request.shapes.to_vec() };
+        let mut builder = session::builder(&self.library, &options, level)?
+            .with_optimized_model_path(out)
+            .map_err(session::setting)?;
+        for (symbol, size) in session::symbols(&self.library, request, &options)? {
+            builder = builder.with_dimension_override(symbol, size).map_err(session::setting)?;
+        }
+        let built = builder.commit_from_file(request.model);
+        drop(built.map_err(|error| explain(request.model, &error))?);
+        let mut engine = onnx::load(out).or_else(|_| load_beside(request.model, out))?;
+        if onnx::file::external_files(out, &engine).is_ok_and(|files| !files.is_empty()) {
+            // an engine is one file: its weights come in from the files beside the model
+            onnx::file::inline_external(request.model, &mut engine)?;
+            onnx::save(out, &engine)?;
+        }
+        let layers = Layers::of(&engine.graph.unwrap_or_default());
+        Ok(Built {
+            precision_achieved: layers.precision(),
+            precision_share: layers.share(request.precision.as_str()),
+            layers: layers.layers,
+            cache: None,
+            flags: self.build_flags(request),
+        })
+    }
+
+    fn open(&self, engine: &Path, options: &OpenOptions) -> Result<Box<dyn Session>> {
+        let session = loaded(&self.library, engine, options, GraphOptimizationLevel::Disable)?;
+        Ok(Box::new(OrtSession::new(session, engine, options)?))
+    }
+
+    /// Basic optimisation: constants are folded, but nothing is fused and no layout changes, so that
+    /// the reference shares few kernels with the engine. Without any, ONNX Runtime would convert
+    /// float16 weights again in every inference.
+    fn open_model(&self, model: &Path, options: &OpenOptions) -> Result<Box<dyn Session>> {
+        let session = loaded(&self.library, model, options, GraphOptimizationLevel::Level1)?;
+        Ok(Box::new(OrtSession::new(session, model, options)?))
+    }
+}
+
+/// ONNX Runtime's level for ours, and its name.
+fn optimization(level: u8) -> (GraphOptimizationLevel, &'static str) {
+    match level {
+        0 => (GraphOptimizationLevel::Disable, "none"),
+        1 => (GraphOptimizationLevel::Level1, "basic"),
+        2 | 3 => (GraphOptimizationLevel::Level2, "extended"),
+        _ => (GraphOptimizationLevel::All, "all"),
+    }
+}
+
+/// Reads an engine whose external data still lies beside the model it was built from.
+fn load_beside(model: &Path, engine: &Path) -> Result<onnx::proto::ModelProto> {
+    use prost::Message as _;
+    let bytes =
+        std::fs::read(engine).map_err(|source| Error::Io { path: engine.to_owned(), source })?;
+    let mut read = onnx::proto::ModelProto::decode(bytes.as_slice()).map_err(|error| {
+        let reason = format!("ONNX Runtime wrote an unreadable engine: {error}");
+        Error::Engine { backend: ID, what: "build", reason }
+    })?;
+    onnx::file::inline_external(model, &mut read)?;
+    onnx::save(engine, &read)?;
+    Ok(read)
+}
