@@ -1,0 +1,170 @@
+//! What recording costs: the runner's loop against the bare call, paired, in one run.
+//!
+//! `cargo bench -p runner` prints the median difference per inference and its spread over pairs.
+//! Two sessions are timed: one that does nothing (the cost itself, without the noise of work) and
+//! rten on a model of three operators (what a user's fast model would see). Goal: below 200 ns.
+
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use backend::onnx::proto::{DataType, GraphProto, ModelProto, OperatorSetIdProto};
+use backend::onnx::shape::Dim;
+use backend::onnx::{node, tensor};
+use backend::{BackendId, OpenOptions, Session, TensorSpec};
+use pipeline::{Provenance, RunDir};
+use runner::clock::Clock;
+use runner::measure::{self, Halt, Live, Start};
+use runner::recorder::{self, Target};
+
+const PAIRS: usize = 21;
+const SLICE_NS: i64 = 40_000_000;
+
+struct Nothing;
+
+impl Session for Nothing {
+    fn inputs(&self) -> &[TensorSpec] {
+        &[]
+    }
+    fn outputs(&self) -> &[TensorSpec] {
+        &[]
+    }
+    fn threads(&self) -> Option<usize> {
+        None
+    }
+    fn set_input(&mut self, _index: usize, _values: &[f32]) -> backend::Result<()> {
+        Ok(())
+    }
+    fn infer(&mut self) -> backend::Result<()> {
+        std::hint::black_box(());
+        Ok(())
+    }
+    fn poison_outputs(&mut self) -> backend::Result<()> {
+        Ok(())
+    }
+    fn output(&self, _index: usize) -> backend::Result<Vec<f32>> {
+        Ok(Vec::new())
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    let folder = std::env::temp_dir().join(format!("tailmark-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    anstream::println!(
+        "recording cost per inference, {PAIRS} pairs of {} ms each",
+        SLICE_NS / 1_000_000
+    );
+    report("a session that does nothing", &mut Nothing, &folder)?;
+    let mut rten = tiny(&folder)?;
+    report("rten, three operators", rten.as_mut(), &folder)?;
+    std::fs::remove_dir_all(&folder)?;
+    Ok(())
+}
+
+fn report(name: &str, session: &mut dyn Session, folder: &std::path::Path) -> anyhow::Result<()> {
+    let mut costs = Vec::new();
+    let mut bare = Vec::new();
+    for pair in 0..PAIRS {
+        // the order changes from pair to pair, so that a drift of the clock hits both alike
+        let (without, with) = if pair % 2 == 0 {
+            let without = bare_ns(session)?;
+            (without, recorded_ns(session, folder))
+        } else {
+            let with = recorded_ns(session, folder);
+            (bare_ns(session)?, with)
+        };
+        bare.push(without);
+        costs.push(with - without);
+    }
+    costs.sort_by(f64::total_cmp);
+    bare.sort_by(f64::total_cmp);
+    let at = |share: f64| costs[(share * (PAIRS - 1) as f64).round() as usize];
+    anstream::println!(
+        "{name}: median {:.0} ns (quartiles {:.0} to {:.0}); the bare call takes {:.0} ns",
+        at(0.5),
+        at(0.25),
+        at(0.75),
+        bare[PAIRS / 2]
+    );
+    Ok(())
+}
+
+/// Time of one bare call.
+fn bare_ns(session: &mut dyn Session) -> backend::Result<f64> {
+    let begun = Instant::now();
+    let mut n = 0_u64;
+    loop {
+        for _ in 0..64 {
+            session.infer()?;
+        }
+        n += 64;
+        let elapsed = begun.elapsed().as_nanos();
+        if elapsed as i64 >= SLICE_NS {
+            return Ok(elapsed as f64 / n as f64);
+        }
+    }
+}
+
+/// Time of one turn of the runner's loop, with the recorder at work on another thread.
+fn recorded_ns(session: &mut dyn Session, folder: &std::path::Path) -> f64 {
+    let clock = Clock::start();
+    let (interrupted, failed) = (AtomicBool::new(false), AtomicBool::new(false));
+    let halt = Halt { interrupted: &interrupted, failed: &failed };
+    let start = Start::new(1, 0, SLICE_NS);
+    let (mut producer, consumer) = measure::touched_ring();
+    let run = RunDir::new(folder);
+    let provenance = Provenance::default();
+    let target = Target { run: &run, case: "bench", round: 0, provenance: &provenance };
+    let live = Live::default();
+    std::thread::scope(|scope| {
+        scope.spawn(|| recorder::record(vec![consumer], &target, &start, &clock, &failed, &live));
+        let window = start.wait(&clock);
+        let begun = Instant::now();
+        let end = measure::drive(session, &clock, window, &halt, &mut producer);
+        let elapsed = begun.elapsed().as_nanos() as f64;
+        drop(producer);
+        elapsed / end.completed as f64
+    })
+}
+
+/// rten on Relu → Flatten → Gemm.
+fn tiny(folder: &std::path::Path) -> anyhow::Result<Box<dyn Session>> {
+    let path = folder.join("tiny.onnx");
+    backend::onnx::save(&path, &model())?;
+    let environment = backend::Environment { data: folder.to_owned() };
+    let backend = backend::open_backend(BackendId::Rten, &environment)?;
+    let options = OpenOptions { threads: 1, spinning: false, shapes: Vec::new() };
+    Ok(backend.open_model(&path, &options)?)
+}
+
+fn model() -> ModelProto {
+    let float = DataType::Float as i32;
+    let value = |name: &str, dims: &[usize]| {
+        let dims: Vec<Dim> = dims.iter().copied().map(Dim::Fixed).collect();
+        node::value_info(name, float, Some(&dims))
+    };
+    let weights: Vec<f32> = (0..64).map(|i| i as f32 / 64.0).collect();
+    let graph = GraphProto {
+        name: "tiny".into(),
+        node: vec![
+            node::node("Relu", "/Relu", &["input"], &["relu"], Vec::new()),
+            node::node(
+                "Flatten",
+                "/Flatten",
+                &["relu"],
+                &["flat"],
+                vec![node::attr_int("axis", 1)],
+            ),
+            node::node("Gemm", "/Gemm", &["flat", "weight"], &["output"], Vec::new()),
+        ],
+        initializer: vec![tensor::from_f32("weight", &[16, 4], &weights)],
+        input: vec![value("input", &[1, 1, 4, 4])],
+        output: vec![value("output", &[1, 4])],
+        ..GraphProto::default()
+    };
+    ModelProto {
+        ir_version: 8,
+        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 17 }],
+        graph: Some(graph),
+        ..ModelProto::default()
+    }
+}
