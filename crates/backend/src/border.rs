@@ -6,7 +6,10 @@
 use half::f16;
 
 use crate::error::{Error, Result};
-use crate::types::{ElementType, TensorSpec};
+use crate::onnx::node;
+use crate::onnx::proto::{DataType, ValueInfoProto};
+use crate::onnx::shape::Dim;
+use crate::types::{BackendId, ElementType, TensorSpec};
 
 /// An input or output as a model states it; `None` is an open dimension.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +25,48 @@ impl OpenSpec {
     pub(crate) fn closed(&self) -> Option<TensorSpec> {
         let dims = self.dims.as_ref()?.iter().copied().collect::<Option<Vec<usize>>>()?;
         Some(TensorSpec { name: self.name.clone(), element: self.element, dims })
+    }
+}
+
+/// Reads an input or output of an ONNX graph.
+///
+/// # Errors
+/// [`Error::Unsupported`] for anything but a tensor of one of our element types.
+pub(crate) fn open_spec(backend: BackendId, value: &ValueInfoProto) -> Result<OpenSpec> {
+    let (element, dims) = node::type_and_dims(value);
+    let element = match DataType::try_from(element) {
+        Ok(DataType::Float) => ElementType::F32,
+        Ok(DataType::Float16) => ElementType::F16,
+        Ok(DataType::Int64) => ElementType::I64,
+        Ok(DataType::Int32) => ElementType::I32,
+        _ => return Err(no_tensor(backend, &value.name)),
+    };
+    let size = |dim: Dim| match dim {
+        Dim::Fixed(size) => Some(size),
+        Dim::Symbol(_) | Dim::Unknown => None,
+    };
+    let dims = dims.map(|dims| dims.into_iter().map(size).collect());
+    Ok(OpenSpec { name: value.name.clone(), element, dims })
+}
+
+/// The error for an input or output that is not such a tensor.
+pub(crate) fn no_tensor(backend: BackendId, name: &str) -> Error {
+    let what = format!("`{name}` is not a tensor of float32, float16, int64 or int32");
+    Error::Unsupported { backend, what }
+}
+
+/// Reads the `NAME=1x3x224x224` of a command line.
+///
+/// # Errors
+/// What is wrong with the text, for the user.
+pub fn parse_shape(text: &str) -> Result<(String, Vec<usize>), String> {
+    let usage = || format!("`{text}` is not NAME=SIZES, such as input=1x3x224x224");
+    let (name, sizes) = text.rsplit_once('=').ok_or_else(usage)?;
+    let size = |part: &str| part.trim().parse::<usize>().ok().filter(|&size| size > 0);
+    let dims: Option<Vec<usize>> = sizes.split(['x', ',']).map(size).collect();
+    match dims {
+        Some(dims) if !name.trim().is_empty() => Ok((name.trim().to_owned(), dims)),
+        _ => Err(usage()),
     }
 }
 
@@ -178,6 +223,15 @@ mod tests {
         check(&[None, Some(3)], &[("x", &[3])], Err("does not fit"));
         check(&[None, Some(3)], &[("x", &[0, 3])], Err("does not fit"));
         check(&[None, Some(3)], &[("y", &[1, 3])], Err("its inputs are `x`"));
+    }
+
+    #[test]
+    fn shapes_are_read_from_the_command_line() {
+        assert_eq!(parse_shape("a=1x3"), Ok(("a".to_owned(), vec![1, 3])));
+        assert_eq!(parse_shape("n=x=2,4"), Ok(("n=x".to_owned(), vec![2, 4])));
+        for text in ["a", "a=", "=1", "a=1xx", "a=0x3", "a=-1"] {
+            assert!(parse_shape(text).unwrap_err().contains("NAME=SIZES"), "{text}");
+        }
     }
 
     #[test]

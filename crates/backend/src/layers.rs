@@ -5,7 +5,10 @@
 //! others the type of their first input.
 
 use std::collections::HashMap;
+use std::path::Path;
 
+use crate::error::Result;
+use crate::onnx;
 use crate::onnx::node;
 use crate::onnx::proto::{DataType, GraphProto, NodeProto};
 use crate::traits::Layer;
@@ -110,6 +113,46 @@ impl Layers {
     }
 }
 
+/// What an engine or model file holds.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Inspection {
+    /// What the file is.
+    pub kind: String,
+    /// Inputs as `name: f32[1,3,224,224]`.
+    pub inputs: Vec<String>,
+    /// Outputs, likewise.
+    pub outputs: Vec<String>,
+    /// Precision of most of the weighted layers; empty when there are none.
+    pub precision: String,
+    /// Layers in the engine's order.
+    pub layers: Vec<Layer>,
+}
+
+/// Reads an engine of any backend without opening it: an ONNX file or an engine of the simulator.
+///
+/// # Errors
+/// [`crate::Error::Model`] for anything else.
+pub fn inspect(path: &Path) -> Result<Inspection> {
+    if let Some(found) = crate::sim::inspect(path)? {
+        return Ok(found);
+    }
+    let graph = onnx::load(path)?.graph.unwrap_or_default();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let layers = Layers::of(&graph);
+    let (kind, layers) = if name.ends_with(".rten.onnx") {
+        ("ONNX, as rten computes it", layers.computed_in_fp32())
+    } else {
+        ("ONNX", layers)
+    };
+    Ok(Inspection {
+        kind: kind.to_owned(),
+        inputs: onnx::describe_inputs(&graph),
+        outputs: onnx::describe_outputs(&graph),
+        precision: layers.precision(),
+        layers: layers.layers,
+    })
+}
+
 fn stated_types(graph: &GraphProto) -> HashMap<&str, i32> {
     let weights = graph.initializer.iter().map(|t| (t.name.as_str(), t.data_type));
     let values = graph
@@ -135,8 +178,11 @@ fn output_type(item: &NodeProto, position: usize, inputs: &[i32]) -> i32 {
         ("Shape" | "Size" | "ArgMax" | "ArgMin" | "NonZero", _) | ("TopK", 1) => {
             DataType::Int64 as i32
         }
-        ("Equal" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" | "Not" | "And", _)
-        | ("Or" | "Xor" | "IsNaN" | "IsInf", _)
+        (
+            "Equal" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" | "Not" | "And" | "Or"
+            | "Xor" | "IsNaN" | "IsInf",
+            _,
+        )
         | ("Dropout", 1) => DataType::Bool as i32,
         ("QuantizeLinear", _) => match input(2) {
             0 => DataType::Uint8 as i32,

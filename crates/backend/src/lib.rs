@@ -27,8 +27,10 @@ mod tiny;
 mod traits;
 mod types;
 
+pub use border::parse_shape;
 pub use choose::{Chosen, Survey, choose, open_backend, preview, survey};
 pub use error::{Error, Result};
+pub use layers::{Inspection, inspect};
 pub use traits::{Backend, BuildRequest, Built, Environment, Layer, OpenOptions, Session};
 pub use types::{BackendId, Capabilities, Choice, ElementType, Precision, TensorSpec};
 

@@ -83,12 +83,17 @@ impl Backend for OnnxRuntime {
         let options = OpenOptions { threads: 1, spinning: false, shapes: request.shapes.to_vec() };
         let mut builder = session::builder(&self.library, &options, level)?
             .with_optimized_model_path(out)
-            .map_err(session::setting)?;
-        for (symbol, size) in session::symbols(&self.library, request, &options)? {
-            builder = builder.with_dimension_override(symbol, size).map_err(session::setting)?;
+            .map_err(|error| session::setting(&error))?;
+        for (symbol, size) in session::symbols(request)? {
+            builder = builder
+                .with_dimension_override(symbol, size)
+                .map_err(|error| session::setting(&error))?;
         }
-        let built = builder.commit_from_file(request.model);
-        drop(built.map_err(|error| explain(request.model, &error))?);
+        let built = builder
+            .commit_from_file(request.model)
+            .map_err(|error| explain(request.model, &error))?;
+        session::check_shapes(&built, request.shapes)?;
+        drop(built);
         let mut engine = onnx::load(out).or_else(|_| load_beside(request.model, out))?;
         if onnx::file::external_files(out, &engine).is_ok_and(|files| !files.is_empty()) {
             // an engine is one file: its weights come in from the files beside the model

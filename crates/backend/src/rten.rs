@@ -4,6 +4,7 @@
 //! session optimises it again while it loads (`optimized=at-load`). It computes float16 as float32.
 //! It reads operator sets from 13 on only: older ones have a Softmax whose default axis it gets wrong.
 
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -225,7 +226,7 @@ impl Session for RtenSession {
         self.results = self
             .model
             .run(inputs, &self.output_ids, Some(self.run_options.clone()))
-            .map_err(|error| failed("infer", error))?;
+            .map_err(|error| failed("infer", &error))?;
         Ok(())
     }
 
@@ -268,10 +269,10 @@ fn integers(view: &TensorView<'_, i32>) -> Vec<f32> {
 fn fill<T>(tensor: &mut Tensor<T>, values: &[f32], convert: impl Fn(f32) -> T) -> Result<()> {
     let reason = || format!("expected {} values, got {}", tensor.len(), values.len());
     if tensor.len() != values.len() {
-        return Err(failed("set_input", reason()));
+        return Err(failed("set_input", &reason()));
     }
     let Some(slots) = tensor.data_mut() else {
-        return Err(failed("set_input", "the input buffer is not contiguous"));
+        return Err(failed("set_input", &"the input buffer is not contiguous"));
     };
     slots.iter_mut().zip(values).for_each(|(slot, &value)| *slot = convert(value));
     Ok(())
@@ -324,7 +325,7 @@ fn no_border(name: &str) -> Error {
     }
 }
 
-fn failed(what: &'static str, reason: impl ToString) -> Error {
+fn failed(what: &'static str, reason: &dyn Display) -> Error {
     Error::Engine { backend: ID, what, reason: reason.to_string() }
 }
 

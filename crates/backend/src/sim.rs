@@ -8,16 +8,16 @@
 mod session;
 mod spec;
 
+use std::io::Read as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::border::{OpenSpec, settle};
+use crate::border::{OpenSpec, open_spec, settle};
 use crate::error::{Error, Result};
-use crate::layers::Layers;
-use crate::onnx::proto::{DataType, ModelProto, ValueInfoProto};
-use crate::onnx::shape::Dim;
-use crate::onnx::{self, node};
+use crate::layers::{Inspection, Layers};
+use crate::onnx;
+use crate::onnx::proto::{ModelProto, ValueInfoProto};
 use crate::traits::{Backend, BuildRequest, Built, OpenOptions, Session};
 use crate::types::{BackendId, Capabilities, ElementType, TensorSpec};
 
@@ -48,6 +48,20 @@ struct Border {
     name: String,
     element: String,
     dims: Vec<usize>,
+}
+
+impl Engine {
+    fn read(path: &Path) -> Result<Self> {
+        let bytes =
+            std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+        let wrong = |reason: String| Error::Model { path: path.to_owned(), reason };
+        let parsed: Self = serde_json::from_slice(&bytes)
+            .map_err(|error| wrong(format!("not an engine of the simulator: {error}")))?;
+        if parsed.simulator != VERSION {
+            return Err(wrong(format!("made by `{}`, this is `{VERSION}`", parsed.simulator)));
+        }
+        Ok(parsed)
+    }
 }
 
 impl Backend for Sim {
@@ -100,14 +114,8 @@ impl Backend for Sim {
     }
 
     fn open(&self, engine: &Path, _options: &OpenOptions) -> Result<Box<dyn Session>> {
-        let bytes = std::fs::read(engine)
-            .map_err(|source| Error::Io { path: engine.to_owned(), source })?;
+        let parsed = Engine::read(engine)?;
         let wrong = |reason: String| Error::Model { path: engine.to_owned(), reason };
-        let parsed: Engine = serde_json::from_slice(&bytes)
-            .map_err(|error| wrong(format!("not an engine of the simulator: {error}")))?;
-        if parsed.simulator != VERSION {
-            return Err(wrong(format!("made by `{}`, this is `{VERSION}`", parsed.simulator)));
-        }
         let specs = |borders: &[Border]| {
             let found: Option<Vec<TensorSpec>> = borders.iter().map(Border::spec).collect();
             found
@@ -127,6 +135,27 @@ impl Backend for Sim {
     }
 }
 
+/// An engine of the simulator for people; `None` when the file is something else.
+pub(crate) fn inspect(path: &Path) -> Result<Option<Inspection>> {
+    let mut head = [0_u8; 1];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    if read.is_err() || head[0] != b'{' {
+        return Ok(None); // whoever reads the file next says what is wrong with it
+    }
+    let engine = Engine::read(path)?;
+    let text = |border: &Border| {
+        let dims: Vec<String> = border.dims.iter().map(usize::to_string).collect();
+        format!("{}: {}[{}]", border.name, border.element, dims.join(","))
+    };
+    Ok(Some(Inspection {
+        kind: VERSION.to_owned(),
+        inputs: engine.inputs.iter().map(text).collect(),
+        outputs: engine.outputs.iter().map(text).collect(),
+        precision: String::new(),
+        layers: Vec::new(),
+    }))
+}
+
 fn describe(
     path: &Path,
     model: &ModelProto,
@@ -135,7 +164,7 @@ fn describe(
 ) -> Result<Engine> {
     let graph = model.graph.clone().unwrap_or_default();
     let open = |values: Vec<&ValueInfoProto>| {
-        values.into_iter().map(open_spec).collect::<Result<Vec<OpenSpec>>>()
+        values.into_iter().map(|value| open_spec(ID, value)).collect::<Result<Vec<OpenSpec>>>()
     };
     let inputs = settle(&open(onnx::inputs(&graph))?, shapes)?;
     let batch = inputs.first().and_then(|spec| spec.dims.first().copied()).unwrap_or(1);
@@ -158,27 +187,6 @@ fn describe(
         outputs: outputs.iter().map(Border::of).collect(),
         behaviour,
     })
-}
-
-fn open_spec(value: &ValueInfoProto) -> Result<OpenSpec> {
-    let (element, dims) = node::type_and_dims(value);
-    let element = match DataType::try_from(element) {
-        Ok(DataType::Float) => ElementType::F32,
-        Ok(DataType::Float16) => ElementType::F16,
-        Ok(DataType::Int64) => ElementType::I64,
-        Ok(DataType::Int32) => ElementType::I32,
-        _ => {
-            let what =
-                format!("`{}` is not a tensor of float32, float16, int64 or int32", value.name);
-            return Err(Error::Unsupported { backend: ID, what });
-        }
-    };
-    let size = |dim: Dim| match dim {
-        Dim::Fixed(size) => Some(size),
-        Dim::Symbol(_) | Dim::Unknown => None,
-    };
-    let dims = dims.map(|dims| dims.into_iter().map(size).collect());
-    Ok(OpenSpec { name: value.name.clone(), element, dims })
 }
 
 impl Border {

@@ -41,7 +41,7 @@ pub struct Built {
 }
 
 /// One layer as the engine tells it; see `layers.parquet`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Layer {
     /// The engine's name for it.
     pub name: String,

@@ -74,13 +74,11 @@ fn log(level: LogLevel, category: &str, _id: &str, place: &str, message: &str) {
 pub(super) fn find(environment: &Environment) -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()) {
         let path = PathBuf::from(path);
-        return match path.is_file() {
-            true => Ok(path),
-            false => Err(unavailable(format!(
-                "ORT_DYLIB_PATH names {}, which is no file",
-                path.display()
-            ))),
-        };
+        if path.is_file() {
+            return Ok(path);
+        }
+        let reason = format!("ORT_DYLIB_PATH names {}, which is no file", path.display());
+        return Err(unavailable(reason));
     }
     let runtime = environment.data.join("runtime");
     let own = entries(&runtime)
@@ -172,15 +170,17 @@ fn check_elf(path: &Path) -> Result<(), String> {
     Err(format!("is built for {name}, but this machine is {}", std::env::consts::ARCH))
 }
 
+/// The one function that every ONNX Runtime exports.
+type Base = unsafe extern "C" fn() -> *const ::ort::sys::OrtApiBase;
+
 /// Loads the library and asks for its version; the dynamic linker's own reason comes with an error.
 fn version_of(path: &Path) -> Result<String, String> {
     // SAFETY: the initialisers of a shared library that the user chose are run, as for any plug-in.
     let handle = unsafe { Handle::open(Some(path), RTLD_LAZY | RTLD_LOCAL) }
         .map_err(|error| format!("cannot be loaded: {error}"))?;
-    type Base = unsafe extern "C" fn() -> *const ::ort::sys::OrtApiBase;
     // SAFETY: every ONNX Runtime exports this function with this signature.
     let base = unsafe { handle.get::<Base>(b"OrtGetApiBase\0") }
-        .map_err(|_| "is not ONNX Runtime: it has no OrtGetApiBase".to_owned())?; // the linker's text adds nothing
+        .map_err(|error| format!("is not ONNX Runtime: {error}"))?;
     // SAFETY: the function takes nothing and returns a static table or null.
     let table = unsafe { base().as_ref() };
     let table = table.ok_or("gave no API table")?;

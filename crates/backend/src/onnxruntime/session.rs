@@ -3,6 +3,7 @@
 //! Inputs and outputs are bound once; an inference is one call that allocates nothing on our side.
 #![expect(unsafe_code, reason = "one direct call in the timed region, and buffers as bytes")]
 
+use std::fmt::Display;
 use std::path::Path;
 
 use ::ort::AsPointer as _;
@@ -16,9 +17,11 @@ use ::ort::value::{DynTensor, Outlet, TensorElementType, ValueType};
 
 use super::ID;
 use super::library::Library;
-use crate::border::{self, OpenSpec, settle};
+use crate::border::{self, OpenSpec, no_tensor, settle};
 use crate::error::{Error, Result};
 use crate::onnx;
+use crate::onnx::node;
+use crate::onnx::shape::Dim;
 use crate::traits::{BuildRequest, OpenOptions, Session};
 use crate::types::{ElementType, TensorSpec};
 
@@ -28,24 +31,23 @@ pub(super) fn builder(
     options: &OpenOptions,
     level: GraphOptimizationLevel,
 ) -> Result<SessionBuilder> {
-    Inner::builder(&library.environment)
-        .map_err(|error| failed("session options", error))?
-        .with_log_level(LogLevel::Error)
-        .and_then(|b| b.with_optimization_level(level))
-        .and_then(|b| b.with_intra_threads(options.threads.max(1)))
-        .and_then(|b| b.with_inter_threads(1))
-        .and_then(|b| b.with_parallel_execution(false))
-        .and_then(|b| b.with_memory_pattern(true))
-        .and_then(|b| b.with_intra_op_spinning(options.spinning))
-        .and_then(|b| {
-            let cpu = ep::CPU::default().with_arena_allocator(true).build().error_on_failure();
-            b.with_execution_providers([cpu])
-        })
-        .map_err(setting)
+    let configure = || -> ::ort::Result<SessionBuilder> {
+        let cpu = ep::CPU::default().with_arena_allocator(true).build().error_on_failure();
+        Ok(Inner::builder(&library.environment)?
+            .with_log_level(LogLevel::Error)?
+            .with_optimization_level(level)?
+            .with_intra_threads(options.threads.max(1))?
+            .with_inter_threads(1)?
+            .with_parallel_execution(false)?
+            .with_memory_pattern(true)?
+            .with_intra_op_spinning(options.spinning)?
+            .with_execution_providers([cpu])?)
+    };
+    configure().map_err(|error| setting(&error))
 }
 
 /// An error while options are set.
-pub(super) fn setting(error: ::ort::Error<SessionBuilder>) -> Error {
+pub(super) fn setting<R>(error: &::ort::Error<R>) -> Error {
     failed("session options", error)
 }
 
@@ -59,31 +61,36 @@ pub(super) fn loaded(
     builder(library, options, level)?.commit_from_file(path).map_err(|error| explain(path, &error))
 }
 
-/// Sizes for the symbols in the model's inputs, so that the engine is built for them.
-pub(super) fn symbols(
-    library: &Library,
-    request: &BuildRequest<'_>,
-    options: &OpenOptions,
-) -> Result<Vec<(String, i64)>> {
-    let plain = loaded(library, request.model, options, GraphOptimizationLevel::Disable)?;
-    let settled = settle(&specs(plain.inputs())?, &options.shapes)?;
+/// Sizes for the symbols of the inputs that the request gives shapes for, so that the engine is built
+/// for them; what it gives no shape for stays open.
+pub(super) fn symbols(request: &BuildRequest<'_>) -> Result<Vec<(String, i64)>> {
     let mut found: Vec<(String, i64)> = Vec::new();
-    for (outlet, spec) in plain.inputs().iter().zip(settled) {
-        let ValueType::Tensor { dimension_symbols, .. } = outlet.dtype() else { continue };
-        for (symbol, &size) in dimension_symbols.iter().zip(&spec.dims) {
+    if request.shapes.is_empty() {
+        return Ok(found);
+    }
+    let graph = onnx::load(request.model)?.graph.unwrap_or_default();
+    for value in onnx::inputs(&graph) {
+        let given = request.shapes.iter().find(|(name, _)| *name == value.name);
+        let dims = node::type_and_dims(value).1.unwrap_or_default();
+        for (dim, &size) in dims.iter().zip(given.map_or(&[][..], |(_, sizes)| sizes)) {
+            let Dim::Symbol(symbol) = dim else { continue };
             let size = size as i64;
             match found.iter().find(|(known, _)| known == symbol) {
-                _ if symbol.is_empty() => {}
                 None => found.push((symbol.clone(), size)),
                 Some((_, known)) if *known == size => {}
                 Some((_, known)) => {
                     let reason = format!("`{symbol}` cannot be {known} and {size} at once");
-                    return Err(Error::Shape { input: spec.name, reason });
+                    return Err(Error::Shape { input: value.name.clone(), reason });
                 }
             }
         }
     }
     Ok(found)
+}
+
+/// Whether sizes are open that neither the shapes nor a default settles, or do not fit.
+pub(super) fn check_shapes(session: &Inner, shapes: &[(String, Vec<usize>)]) -> Result<()> {
+    settle(&specs(session.inputs())?, shapes).map(drop)
 }
 
 /// Why a model could not be loaded: what is wrong with the file comes before what the library says.
@@ -110,11 +117,11 @@ pub(super) fn explain(path: &Path, error: &::ort::Error) -> Error {
         | ErrorCode::GenericFailure => {
             Error::Model { path: path.to_owned(), reason: message.to_owned() }
         }
-        _ => failed("loading the model", message),
+        _ => failed("loading the model", &message),
     }
 }
 
-fn failed(what: &'static str, reason: impl ToString) -> Error {
+fn failed(what: &'static str, reason: &dyn Display) -> Error {
     Error::Engine { backend: ID, what, reason: reason.to_string() }
 }
 
@@ -163,7 +170,7 @@ fn run_for_sizes(
     binding: &mut IoBinding,
     stated: &[OpenSpec],
 ) -> Result<Vec<TensorSpec>> {
-    let run = |error| failed("a run for the sizes of the outputs", error);
+    let run = |error| failed("a run for the sizes of the outputs", &error);
     let memory =
         MemoryInfo::new(AllocationDevice::CPU, 0, AllocatorType::Device, MemoryType::CPUOutput)
             .map_err(run)?;
@@ -176,7 +183,7 @@ fn run_for_sizes(
             .iter()
             .map(|spec| {
                 let shape = values.get(spec.name.as_str()).and_then(|v| v.dtype().tensor_shape());
-                let dims = shape.ok_or_else(|| no_tensor(&spec.name))?;
+                let dims = shape.ok_or_else(|| no_tensor(ID, &spec.name))?;
                 let dims = dims.iter().map(|&size| size as usize).collect();
                 Ok(TensorSpec { name: spec.name.clone(), element: spec.element, dims })
             })
@@ -203,7 +210,7 @@ impl Session for OrtSession {
         let spec = &self.inputs[index];
         if spec.len() != values.len() {
             let reason = format!("expected {} values, got {}", spec.len(), values.len());
-            return Err(failed("set_input", reason));
+            return Err(failed("set_input", &reason));
         }
         border::write(spec.element, bytes_mut(&mut self.input_tensors[index], spec), values);
         Ok(())
@@ -216,7 +223,7 @@ impl Session for OrtSession {
         let status =
             unsafe { (::ort::api().RunWithBinding)(session, std::ptr::null(), self.binding.ptr()) };
         // SAFETY: the status comes from the call above and is taken over once.
-        unsafe { ::ort::Error::result_from_status(status) }.map_err(|error| failed("infer", error))
+        unsafe { ::ort::Error::result_from_status(status) }.map_err(|error| failed("infer", &error))
     }
 
     fn poison_outputs(&mut self) -> Result<()> {
@@ -241,7 +248,7 @@ fn tensor(spec: &TensorSpec) -> Result<DynTensor> {
         ElementType::I32 => TensorElementType::Int32,
     };
     DynTensor::new(&Allocator::default(), element, spec.dims.as_slice())
-        .map_err(|error| failed("allocating a buffer", error))
+        .map_err(|error| failed("allocating a buffer", &error))
 }
 
 fn bytes<'a>(tensor: &'a DynTensor, spec: &TensorSpec) -> &'a [u8] {
@@ -268,24 +275,17 @@ fn specs(outlets: &[Outlet]) -> Result<Vec<OpenSpec>> {
         .map(|outlet| {
             let name = outlet.name().to_owned();
             let ValueType::Tensor { ty, shape, .. } = outlet.dtype() else {
-                return Err(no_tensor(&name));
+                return Err(no_tensor(ID, &name));
             };
             let element = match ty {
                 TensorElementType::Float32 => ElementType::F32,
                 TensorElementType::Float16 => ElementType::F16,
                 TensorElementType::Int64 => ElementType::I64,
                 TensorElementType::Int32 => ElementType::I32,
-                _ => return Err(no_tensor(&name)),
+                _ => return Err(no_tensor(ID, &name)),
             };
             let dims = shape.iter().map(|&size| usize::try_from(size).ok()).collect();
             Ok(OpenSpec { name, element, dims: Some(dims) })
         })
         .collect()
-}
-
-fn no_tensor(name: &str) -> Error {
-    Error::Unsupported {
-        backend: ID,
-        what: format!("`{name}` is not a tensor of float32, float16, int64 or int32"),
-    }
 }
