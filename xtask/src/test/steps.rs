@@ -1,0 +1,167 @@
+//! The steps of `cargo xtask test`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+
+use crate::binaries::{self, Binaries};
+use crate::project::Project;
+use crate::{setup, ui};
+
+/// How a step ended.
+pub(super) enum Outcome {
+    /// It passed.
+    Passed,
+    /// It could not be run here; says why.
+    LeftOut(String),
+    /// It failed; says what.
+    Failed(String),
+}
+
+/// What steps hand on.
+pub(super) struct State {
+    project: Project,
+    scratch: tempfile::TempDir,
+    onnxruntime: bool,
+    smoke_run: Option<PathBuf>,
+}
+
+impl State {
+    /// A state before the first step.
+    pub(super) fn new(project: Project) -> anyhow::Result<Self> {
+        let onnxruntime = project.onnxruntime().is_some();
+        Ok(Self { project, scratch: tempfile::tempdir()?, onnxruntime, smoke_run: None })
+    }
+}
+
+type Step = fn(&mut State) -> anyhow::Result<Outcome>;
+
+/// The steps in their order: what is quick and often broken comes first.
+pub(super) const STEPS: [(&str, Step); 13] = [
+    ("format", |state| cargo(state, &["fmt", "--all", "--check"])),
+    ("lints", |state| {
+        cargo(
+            state,
+            &["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"],
+        )
+    }),
+    ("programs", |state| cargo(state, &["build", "--release", "--workspace", "--bins"])),
+    ("layering", layering),
+    ("docs", docs),
+    ("ONNX Runtime", |state| Ok(onnxruntime(state))),
+    ("tests", |state| cargo(state, &["test", "--release", "--workspace"])),
+    ("smoke pipeline on sim", |state| smoke(state, "sim")),
+    ("smoke pipeline on rten", |state| smoke(state, "rten")),
+    ("smoke pipeline on onnxruntime-cpu", |state| smoke(state, "onnxruntime-cpu")),
+    ("figures of the report, derived again", verify),
+    ("notebook", notebook),
+    ("pipeline files", pipeline_files),
+];
+
+fn cargo(state: &State, args: &[&str]) -> anyhow::Result<Outcome> {
+    let status = binaries::cargo(&state.project).args(args).status()?;
+    Ok(judged(status.success(), || format!("cargo {} ended with {status}", args[0])))
+}
+
+fn judged(passed: bool, reason: impl FnOnce() -> String) -> Outcome {
+    if passed { Outcome::Passed } else { Outcome::Failed(reason()) }
+}
+
+fn layering(state: &mut State) -> anyhow::Result<Outcome> {
+    let status = program(state, "xtask")?.arg("tidy").status()?;
+    Ok(judged(status.success(), || "a rule is broken, see above".into()))
+}
+
+fn docs(state: &mut State) -> anyhow::Result<Outcome> {
+    let status = binaries::cargo(&state.project)
+        .args(["doc", "--release", "--workspace", "--no-deps", "--quiet"])
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .status()?;
+    Ok(judged(status.success(), || format!("cargo doc ended with {status}")))
+}
+
+fn onnxruntime(state: &mut State) -> Outcome {
+    if state.onnxruntime {
+        ui::note("the library is there");
+        return Outcome::Passed;
+    }
+    match setup::cpu(&state.project) {
+        Ok(()) => {
+            state.onnxruntime = true;
+            Outcome::Passed
+        }
+        Err(error) => Outcome::LeftOut(format!(
+            "{error:#}; what needs ONNX Runtime is not tested in this run"
+        )),
+    }
+}
+
+/// A program that was built, in the project's folder.
+fn program(state: &State, name: &str) -> anyhow::Result<Command> {
+    let mut command = Command::new(Binaries::locate()?.program(name));
+    command.current_dir(state.project.root()).env("TAILMARK_ROOT", state.project.root());
+    // the programs have just been built
+    command.env("TAILMARK_BIN_DIR", binaries_folder()?);
+    Ok(command)
+}
+
+fn binaries_folder() -> anyhow::Result<PathBuf> {
+    let program = Binaries::locate()?.program("xtask");
+    program.parent().map(Path::to_owned).context("a program without a folder")
+}
+
+fn smoke(state: &mut State, backend: &str) -> anyhow::Result<Outcome> {
+    if backend == "onnxruntime-cpu" && !state.onnxruntime {
+        return Ok(Outcome::LeftOut("ONNX Runtime is not here".into()));
+    }
+    let run = state.scratch.path().join(format!("smoke-{backend}"));
+    let status = program(state, "xtask")?
+        .args(["pipeline", "pipelines/smoke.toml", "--set"])
+        .arg(format!("engine-build.backend={backend}"))
+        .arg("--run")
+        .arg(&run)
+        .status()?;
+    if !status.success() {
+        return Ok(Outcome::Failed(format!("the pipeline ended with {status}")));
+    }
+    for file in ["summary.parquet", "report.html", "report.md", "manifest.json"] {
+        if !run.join(file).is_file() {
+            return Ok(Outcome::Failed(format!("the run has no {file}")));
+        }
+    }
+    state.smoke_run = Some(run);
+    Ok(Outcome::Passed)
+}
+
+fn verify(state: &mut State) -> anyhow::Result<Outcome> {
+    let Some(run) = state.smoke_run.clone() else {
+        return Ok(Outcome::LeftOut("no smoke run to verify".into()));
+    };
+    let status = program(state, "analysis")?.arg("verify").arg(run).status()?;
+    Ok(judged(status.success(), || format!("analysis verify ended with {status}")))
+}
+
+fn notebook(state: &mut State) -> anyhow::Result<Outcome> {
+    const PLOTS: usize = 3;
+    let Some(run) = state.smoke_run.clone() else {
+        return Ok(Outcome::LeftOut("no smoke run to read".into()));
+    };
+    if let Err(error) = setup::notebook(&state.project) {
+        return Ok(Outcome::LeftOut(format!("{error:#}")));
+    }
+    let notebook = state.project.root().join("results").join("explore.ipynb");
+    let plots = setup::execute_notebook(&state.project, &notebook, &run)?;
+    Ok(judged(plots >= PLOTS, || format!("{plots} plots instead of {PLOTS}")))
+}
+
+/// Every committed pipeline file can start here.
+fn pipeline_files(state: &mut State) -> anyhow::Result<Outcome> {
+    for file in state.project.pipelines() {
+        let status = program(state, "xtask")?.arg("pipeline").arg(&file).arg("--check").status()?;
+        if !status.success() {
+            return Ok(Outcome::Failed(format!("{}: {status}", file.display())));
+        }
+    }
+    Ok(Outcome::Passed)
+}

@@ -1,0 +1,59 @@
+//! `setup` with a stand-in package client: what is not pinned is not installed.
+
+use std::fs;
+
+use crate::support::{Project, run};
+
+/// A project, and a PATH with a stand-in `python3` and nothing else.
+fn project(client: &str) -> (Project, String) {
+    let project = Project::new();
+    project.script("bin/python3", client);
+    let path = project.root().join("bin").display().to_string();
+    (project, path)
+}
+
+#[test]
+fn a_wheel_that_is_not_the_pinned_one_installs_nothing() {
+    let client = r#"while [ "$1" != --dest ]; do shift; done
+echo "not a wheel" >"$2/onnxruntime-1.32.0-cp312-cp312-any.whl""#;
+    let (project, path) = project(client);
+    let said = run(project.xtask(&["setup", "cpu"]).env("PATH", path)).with_exit(4).saying(&[
+        "the wheel of ONNX Runtime is not the pinned one; nothing was installed",
+        "expected SHA-256",
+        "found    SHA-256",
+    ]);
+    assert!(!said.stderr.contains("://"), "{}", said.stderr);
+    let left: Vec<_> = fs::read_dir(project.root().join("data/runtime")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_client_that_fails_is_quoted_without_addresses() {
+    let client = "echo 'ERROR: nothing fits' >&2; echo 'looked at x://y' >&2; exit 1";
+    let (project, path) = project(client);
+    let said = run(project.xtask(&["setup"]).env("PATH", path)).with_exit(4);
+    let said = said.saying(&["python3 -m pip: nothing fits", "ORT_DYLIB_PATH"]);
+    assert!(!said.stderr.contains("://"), "{}", said.stderr);
+}
+
+#[test]
+fn without_any_client_there_is_a_hint() {
+    let project = Project::new();
+    run(project.xtask(&["setup", "cpu"]).env("PATH", project.root()))
+        .with_exit(4)
+        .saying(&["python3 -m pip: not here", "hint: install Python's pip"]);
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_written_is_named() {
+    let project = Project::new();
+    fs::remove_dir(project.root().join("data")).unwrap();
+    project.write("data", "a file where a folder should be");
+    run(&mut project.xtask(&["setup", "cpu"])).with_exit(4).saying(&["cannot write into", "data"]);
+}
+
+#[test]
+fn an_unknown_library_is_refused() {
+    let project = Project::new();
+    run(&mut project.xtask(&["setup", "cuda"])).with_exit(2).saying(&["cpu", "notebook"]);
+}
