@@ -292,8 +292,8 @@ pub struct Bounded<const MIN: u32, const MAX: u32>(u32);
 
 impl<const MIN: u32, const MAX: u32> Bounded<MIN, MAX> {
     /// The value when it is in range.
-    pub fn new(value: u32) -> Option<Self> {
-        (MIN..=MAX).contains(&value).then_some(Self(value))
+    pub const fn new(value: u32) -> Option<Self> {
+        if MIN <= value && value <= MAX { Some(Self(value)) } else { None }
     }
 
     /// The value.

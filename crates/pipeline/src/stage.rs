@@ -163,6 +163,11 @@ pub fn main(body: impl FnOnce() -> anyhow::Result<Exit>) -> ExitCode {
         .with_ansi(anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never)
         .without_time()
         .init();
+    // beyond a file-size limit a write then fails with an error that is reported like a full disk
+    let size_limit = std::sync::Arc::default();
+    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, size_limit) {
+        tracing::debug!("a file-size limit will end the program: {error}");
+    }
     match body() {
         Ok(exit) => exit.into(),
         Err(error) => {

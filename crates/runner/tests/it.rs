@@ -1,5 +1,7 @@
 //! The binary as a user runs it: modes on rten and the simulator, faults, bad input, Ctrl-C.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -320,6 +322,60 @@ fn a_killed_run_keeps_its_parts() {
     assert!(!samples::read(&project.run, "base").unwrap().is_empty());
 }
 
+/// A tmpfs of 400 KB while it lives; `None` without the privilege to mount one.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(path: PathBuf) -> Option<Self> {
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=400k", "tmpfs"])
+            .arg(&path)
+            .output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(Self(path))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn a_full_disk_ends_with_4_and_loses_nothing_written() {
+    let project = Project::new(BackendId::Rten);
+    let small = project.root.path().join("small");
+    std::fs::create_dir(&small).unwrap();
+    let Some(_disk) = SmallDisk::mount(small.clone()) else {
+        eprintln!("SKIPPED: no privilege to mount a small tmpfs");
+        return;
+    };
+    for name in ["engines", "models", "references"] {
+        std::fs::copy(project.run.artifact(name), RunDir::new(&small).artifact(name)).unwrap();
+    }
+    let run = RunDir::new(small);
+    let text = "warm-up = \"20ms\"\nduration = \"60s\"\nrounds = 1\nmodes = [\"base\"]";
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("runner"));
+    command.arg("run").arg("--pipeline").arg(project.pipeline(text)).arg("--run").arg(run.path());
+    command.env("TAILMARK_ROOT", project.root.path());
+    command.assert().code(4).stderr(contains("cannot write")).stderr(contains("No space left"));
+    assert!(!samples::read(&run, "base").unwrap().is_empty());
+}
+
+#[test]
+fn a_limit_on_file_size_ends_with_4() {
+    let project = Project::new(BackendId::Rten);
+    let command =
+        project.command("warm-up = \"20ms\"\nduration = \"60s\"\nrounds = 1\nmodes = [\"base\"]");
+    let mut limited = Command::new("bash");
+    limited
+        .args(["-c", "ulimit -f 64; exec \"$0\" \"$@\""])
+        .arg(command.get_program())
+        .args(command.get_args());
+    limited.env("TAILMARK_ROOT", project.root.path());
+    limited.assert().code(4).stderr(contains("cannot write"));
+}
+
 fn wait_for_parts(run: &RunDir, n: usize) {
     let begun = Instant::now();
     let parts = || {
@@ -327,7 +383,7 @@ fn wait_for_parts(run: &RunDir, n: usize) {
         entries.filter(|entry| entry.path().extension().is_some_and(|end| end == "parquet")).count()
     };
     while parts() < n {
-        assert!(begun.elapsed() < Duration::from_secs(60), "no part was closed");
+        assert!(begun.elapsed() < Duration::from_mins(1), "no part was closed");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
