@@ -1,0 +1,271 @@
+//! A session of rten: its own model, its own threads, and outputs that are moved out of a run.
+
+use std::fmt::Display;
+use std::path::Path;
+use std::sync::Arc;
+
+use ::rten::{
+    DataType, Dimension, LoadError, LoadErrorKind, Model, ModelOptions, NodeId, RunOptions,
+    ThreadPool, Value, ValueOrView, ValueType, ValueView,
+};
+use prost::Message as _;
+use rten_tensor::prelude::*;
+use rten_tensor::{Tensor, TensorView};
+
+use super::{ID, OLDEST_OPSET};
+use crate::border::{OpenSpec, settle};
+use crate::error::{Error, Result};
+use crate::onnx;
+use crate::onnx::proto::OperatorSetIdProto;
+use crate::traits::{OpenOptions, Session};
+use crate::types::{ElementType, TensorSpec};
+
+/// How a model is prepared while it loads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Plan {
+    /// Optimised, weights packed: what is measured.
+    Engine,
+    /// As the graph was written.
+    Plain,
+}
+
+/// Only the operator sets of a model: everything else is skipped without being copied.
+#[derive(Clone, PartialEq, prost::Message)]
+struct OperatorSets {
+    #[prost(message, repeated, tag = "8")]
+    opset_import: Vec<OperatorSetIdProto>,
+}
+
+fn check_opset(path: &Path) -> Result<()> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        // tells a missing model from an unreadable one
+        Err(source) => {
+            onnx::load(path)?;
+            return Err(Error::Io { path: path.to_owned(), source });
+        }
+    };
+    let Ok(sets) = OperatorSets::decode(bytes.as_slice()) else {
+        onnx::load(path)?;
+        return Ok(());
+    };
+    let default = |set: &&OperatorSetIdProto| matches!(set.domain.as_str(), "" | "ai.onnx");
+    match sets.opset_import.iter().find(default) {
+        Some(set) if set.version < OLDEST_OPSET => Err(Error::Unsupported {
+            backend: ID,
+            what: format!(
+                "{} uses opset {}; rten is right from opset {OLDEST_OPSET} on",
+                path.display(),
+                set.version
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// A model with buffers for its inputs.
+pub(super) struct RtenSession {
+    model: Model,
+    run_options: RunOptions,
+    inputs: Vec<TensorSpec>,
+    outputs: Vec<TensorSpec>,
+    output_ids: Vec<NodeId>,
+    fed: Vec<(NodeId, Fed)>,
+    results: Vec<Value>,
+    threads: usize,
+}
+
+/// An input buffer.
+enum Fed {
+    Float(Tensor<f32>),
+    Int(Tensor<i32>),
+}
+
+impl RtenSession {
+    /// Loads a model; runs it once when only that shows the sizes of its outputs.
+    pub(super) fn open(path: &Path, options: &OpenOptions, plan: Plan) -> Result<Self> {
+        check_opset(path)?;
+        let model = ModelOptions::with_all_ops()
+            .enable_optimization(plan == Plan::Engine)
+            .prepack_weights(plan == Plan::Engine)
+            .load_file(path)
+            .map_err(|error| explain(path, &error))?;
+        let inputs = settle(&specs(path, &model, model.input_ids())?, &options.shapes)?;
+        let fed = model.input_ids().iter().zip(&inputs).map(|(&id, spec)| (id, zeros(spec)));
+        let mut session = Self {
+            fed: fed.collect(),
+            output_ids: model.output_ids().to_vec(),
+            run_options: RunOptions::default().with_thread_pool(Some(Arc::new(
+                ThreadPool::with_num_threads(options.threads.max(1)),
+            ))),
+            threads: options.threads.max(1),
+            inputs,
+            outputs: Vec::new(),
+            results: Vec::new(),
+            model,
+        };
+        session.outputs = session.output_specs(path)?;
+        session.poison_outputs()?;
+        Ok(session)
+    }
+
+    /// Sizes of the outputs as the model states them, else as one run shows them.
+    fn output_specs(&mut self, path: &Path) -> Result<Vec<TensorSpec>> {
+        let stated = specs(path, &self.model, &self.output_ids)?;
+        let closed: Option<Vec<TensorSpec>> = stated.iter().map(OpenSpec::closed).collect();
+        if let Some(closed) = closed {
+            return Ok(closed);
+        }
+        self.infer()?;
+        stated
+            .into_iter()
+            .zip(&self.results)
+            .map(|(spec, value)| {
+                let element = element_of(value.dtype()).ok_or_else(|| no_border(&spec.name))?;
+                Ok(TensorSpec { name: spec.name, element, dims: value.shape().to_vec() })
+            })
+            .collect()
+    }
+}
+
+impl Session for RtenSession {
+    fn inputs(&self) -> &[TensorSpec] {
+        &self.inputs
+    }
+
+    fn outputs(&self) -> &[TensorSpec] {
+        &self.outputs
+    }
+
+    fn threads(&self) -> Option<usize> {
+        Some(self.threads)
+    }
+
+    fn set_input(&mut self, index: usize, values: &[f32]) -> Result<()> {
+        match &mut self.fed[index].1 {
+            Fed::Float(tensor) => fill(tensor, values, |v| v),
+            Fed::Int(tensor) => fill(tensor, values, |v| v as i32),
+        }
+    }
+
+    fn infer(&mut self) -> Result<()> {
+        let inputs: Vec<(NodeId, ValueOrView<'_>)> =
+            self.fed.iter().map(|(id, fed)| (*id, fed.view())).collect();
+        self.results = self
+            .model
+            .run(inputs, &self.output_ids, Some(self.run_options.clone()))
+            .map_err(|error| failed("infer", &error))?;
+        Ok(())
+    }
+
+    fn poison_outputs(&mut self) -> Result<()> {
+        self.results = self
+            .outputs
+            .iter()
+            .map(|spec| match spec.element {
+                ElementType::I64 | ElementType::I32 => {
+                    Tensor::<i32>::full(spec.dims.as_slice(), i32::MIN).into()
+                }
+                _ => Tensor::<f32>::full(spec.dims.as_slice(), f32::NAN).into(),
+            })
+            .collect();
+        Ok(())
+    }
+
+    fn output(&self, index: usize) -> Result<Vec<f32>> {
+        match self.results[index].as_view() {
+            ValueView::FloatTensor(view) => Ok(view.to_vec()),
+            ValueView::Int32Tensor(view) => Ok(integers(&view)),
+            _ => Err(no_border(&self.outputs[index].name)),
+        }
+    }
+}
+
+impl Fed {
+    fn view(&self) -> ValueOrView<'_> {
+        match self {
+            Self::Float(tensor) => tensor.into(),
+            Self::Int(tensor) => tensor.into(),
+        }
+    }
+}
+
+fn integers(view: &TensorView<'_, i32>) -> Vec<f32> {
+    view.iter().map(|&value| value as f32).collect()
+}
+
+fn fill<T>(tensor: &mut Tensor<T>, values: &[f32], convert: impl Fn(f32) -> T) -> Result<()> {
+    let reason = || format!("expected {} values, got {}", tensor.len(), values.len());
+    if tensor.len() != values.len() {
+        return Err(failed("set_input", &reason()));
+    }
+    let Some(slots) = tensor.data_mut() else {
+        return Err(failed("set_input", &"the input buffer is not contiguous"));
+    };
+    slots.iter_mut().zip(values).for_each(|(slot, &value)| *slot = convert(value));
+    Ok(())
+}
+
+fn zeros(spec: &TensorSpec) -> Fed {
+    match spec.element {
+        ElementType::I64 | ElementType::I32 => Fed::Int(Tensor::zeros(spec.dims.as_slice())),
+        ElementType::F32 | ElementType::F16 => Fed::Float(Tensor::zeros(spec.dims.as_slice())),
+    }
+}
+
+fn specs(path: &Path, model: &Model, ids: &[NodeId]) -> Result<Vec<OpenSpec>> {
+    ids.iter()
+        .map(|&id| {
+            let info = model.node_info(id).ok_or_else(|| Error::Model {
+                path: path.to_owned(),
+                reason: "an input or output is no value of the graph".to_owned(),
+            })?;
+            let name = info.name().unwrap_or_default().to_owned();
+            let element = match info.dtype() {
+                Some(dtype) => element_of(dtype).ok_or_else(|| no_border(&name))?,
+                None => ElementType::F32,
+            };
+            let dims = info.shape().map(|dims| dims.iter().map(fixed).collect());
+            Ok(OpenSpec { name, element, dims })
+        })
+        .collect()
+}
+
+fn fixed(dim: &Dimension) -> Option<usize> {
+    match dim {
+        Dimension::Fixed(size) => Some(*size),
+        Dimension::Symbolic(_) => None,
+    }
+}
+
+fn element_of(dtype: ValueType) -> Option<ElementType> {
+    match dtype {
+        ValueType::Tensor(DataType::Float) => Some(ElementType::F32),
+        ValueType::Tensor(DataType::Int32) => Some(ElementType::I32),
+        _ => None,
+    }
+}
+
+fn no_border(name: &str) -> Error {
+    Error::Unsupported {
+        backend: ID,
+        what: format!("`{name}` is neither a float nor an integer tensor"),
+    }
+}
+
+fn failed(what: &'static str, reason: &dyn Display) -> Error {
+    Error::Engine { backend: ID, what, reason: reason.to_string() }
+}
+
+/// Why a model could not be loaded: what is wrong with the file comes before what rten says.
+fn explain(path: &Path, error: &LoadError) -> Error {
+    if let Err(error) = onnx::load(path) {
+        return error;
+    }
+    match error.kind() {
+        LoadErrorKind::OperatorInvalid | LoadErrorKind::GraphError => {
+            Error::Unsupported { backend: ID, what: format!("run {}: {error}", path.display()) }
+        }
+        _ => Error::Model { path: path.to_owned(), reason: error.to_string() },
+    }
+}

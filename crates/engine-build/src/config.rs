@@ -1,0 +1,69 @@
+//! The `[engine-build]` table.
+
+use backend::{Choice, Precision};
+use pipeline::config::Bounded;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+/// The table, checked while it is read.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// `auto` or a backend by name.
+    pub backend: Choice,
+    /// Precisions to build; left out, those that the models have.
+    pub precision: Option<Precisions>,
+    /// 0 (fast build) to 5 (fast engine).
+    pub optimization_level: Bounded<0, 5>,
+    /// What to do with the engine store and the timing caches.
+    pub timing_cache: TimingCache,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            backend: Choice::Auto,
+            precision: None,
+            optimization_level: Bounded::new(5).expect("5 is in range"),
+            timing_cache: TimingCache::Reuse,
+        }
+    }
+}
+
+/// Use of the engine store and the timing caches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimingCache {
+    /// Take what is stored, store what is built.
+    Reuse,
+    /// Build as if nothing were stored, then store.
+    Cold,
+    /// Neither read nor write.
+    Off,
+}
+
+/// One precision or more, each once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Precisions(Vec<Precision>);
+
+impl Precisions {
+    /// In the order of the file.
+    pub fn as_slice(&self) -> &[Precision] {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Precisions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let list = Vec::<Precision>::deserialize(deserializer)?;
+        if list.is_empty() {
+            return Err(D::Error::custom("expected at least one precision, such as [\"fp32\"]"));
+        }
+        let repeated =
+            list.iter().enumerate().find(|(index, precision)| list[..*index].contains(precision));
+        match repeated {
+            Some((_, precision)) => Err(D::Error::custom(format!("\"{precision}\" stands twice"))),
+            None => Ok(Self(list)),
+        }
+    }
+}
