@@ -27,7 +27,7 @@ impl Binaries {
         let binaries = Self::locate()?;
         if env::var_os("TAILMARK_BIN_DIR").is_none()
             && !binaries.bundled()
-            && env::var_os("CARGO").is_some()
+            && env::var_os("CARGO").is_some_and(|cargo| !cargo.is_empty())
             && project.has_sources()
         {
             build(project)?;

@@ -180,7 +180,8 @@ fn close(args: &Args, run: &Path, ended: &Ended) {
     if let Some(bad) = results.iter().find(|result| result.exit == *exit && *exit != 0) {
         let doing = if *phase == Phase::Check { "the check of stage" } else { "stage" };
         ui::error(&format!("{doing} {} failed ({})", bad.name, bad.how()));
-        if *phase == Phase::Work && run.join("pipeline.toml").exists() {
+        let first = results.first().is_some_and(|result| result.name == bad.name);
+        if *phase == Phase::Work && !first {
             let again = format!("--run {} --from {}", run.display(), bad.name);
             ui::hint(&format!("what was done before is kept; to go on from here: {again}"));
         }

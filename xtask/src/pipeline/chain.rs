@@ -120,7 +120,7 @@ pub(crate) fn run(
         if result.exit == 0 {
             ui::done(stage, result.took);
         } else {
-            ui::failed(&format!("{stage}: {}", result.how()), result.took);
+            ui::failed(stage, result.took);
         }
         // a runner that was interrupted has left something to analyse; another stage has not
         let keeps = result.exit == 0

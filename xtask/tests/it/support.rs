@@ -22,6 +22,49 @@ impl Project {
         Self { dir }
     }
 
+    /// A project with the committed pipeline files and the runtime libraries that this machine has.
+    pub(crate) fn real() -> Self {
+        let project = Self::new();
+        let repository = repository();
+        for file in ["smoke.toml", "resnet50.toml", "resnet18-quick.toml", "models/tiny.onnx"] {
+            let name = Path::new("pipelines").join(file);
+            fs::create_dir_all(project.root().join(&name).parent().unwrap()).unwrap();
+            fs::copy(repository.join(&name), project.root().join(&name)).unwrap();
+        }
+        let runtime = repository.join("data").join("runtime");
+        if runtime.is_dir() {
+            std::os::unix::fs::symlink(runtime, project.root().join("data/runtime")).unwrap();
+        }
+        project
+    }
+
+    /// Whether the ONNX Runtime library is there.
+    pub(crate) fn has_onnxruntime(&self) -> bool {
+        let Ok(entries) = fs::read_dir(self.root().join("data/runtime")) else { return false };
+        entries.flatten().any(|e| e.file_name().to_string_lossy().starts_with("onnxruntime-"))
+    }
+
+    /// A stage's own program in this project.
+    pub(crate) fn stage(&self, name: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(stages().join(name));
+        command.args(args).current_dir(self.root());
+        for name in ["TAILMARK_ROOT", "ORT_DYLIB_PATH"] {
+            command.env_remove(name);
+        }
+        command.env("NO_COLOR", "1");
+        command
+    }
+
+    /// The smoke pipeline on the simulator into `run`, shortened, with more arguments.
+    pub(crate) fn smoke(&self, run: &str, more: &[&str]) -> Command {
+        let mut command = self.xtask(&["pipeline", "pipelines/smoke.toml", "--run", run]);
+        for set in ["engine-build.backend=sim", "runner.duration=150ms", "runner.warm-up=10ms"] {
+            command.args(["--set", set]);
+        }
+        command.args(more);
+        command
+    }
+
     /// The root.
     pub(crate) fn root(&self) -> &Path {
         self.dir.path()
@@ -98,4 +141,22 @@ impl From<Output> for Ended {
 /// Runs a command to its end.
 pub(crate) fn run(command: &mut Command) -> Ended {
     command.output().unwrap().into()
+}
+
+/// The sources of this workspace; known to tests only.
+pub(crate) fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The folder of the programs that cargo built.
+#[track_caller]
+pub(crate) fn stages() -> PathBuf {
+    let folder = Path::new(env!("CARGO_BIN_EXE_xtask")).parent().unwrap().to_owned();
+    for stage in STAGES {
+        assert!(
+            folder.join(stage).is_file(),
+            "{stage} is not built: cargo build --release --workspace --bins"
+        );
+    }
+    folder
 }
