@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use prost::Message as _;
+
 use crate::input::image_like;
+use crate::onnx::proto::StringStringEntryProto;
 use crate::tiny::Tiny;
 use crate::{
     Backend, BackendId, BuildRequest, Built, Environment, Error, OpenOptions, Precision, Session,
@@ -200,6 +203,72 @@ fn bad_models_are_told_apart() {
             let path = Tiny { activation: "Frobnicate", ..Tiny::fp32() }.write(unknown.path());
             refuse(&path, "Frobnicate");
         }
+    }
+}
+
+/// The tiny model with its convolution's weights in `weights.bin` beside it.
+fn with_external_data(folder: &Path) -> PathBuf {
+    let mut model = Tiny::fp32().model();
+    let weight = &mut model.graph.as_mut().unwrap().initializer[0];
+    let bytes = weight.raw_data.take().unwrap();
+    let entry = |key: &str, value: String| StringStringEntryProto { key: key.into(), value };
+    weight.data_location = 1;
+    weight.external_data = vec![
+        entry("location", "weights.bin".into()),
+        entry("offset", "0".into()),
+        entry("length", bytes.len().to_string()),
+    ];
+    std::fs::write(folder.join("weights.bin"), bytes).unwrap();
+    let path = folder.join("external.onnx");
+    std::fs::write(&path, model.encode_to_vec()).unwrap();
+    path
+}
+
+#[test]
+fn external_data_goes_into_the_engine_or_is_missed_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let inline = Tiny::fp32().write(folder.path());
+    let model = with_external_data(folder.path());
+    for backend in backends() {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let engine = elsewhere.path().join("engine.onnx");
+        let request = BuildRequest {
+            model: &model,
+            precision: Precision::Fp32,
+            optimization_level: 5,
+            shapes: &[],
+        };
+        std::fs::rename(folder.path().join("weights.bin"), folder.path().join("gone")).unwrap();
+        let error = backend.build(&request, &engine).unwrap_err();
+        assert!(error.to_string().contains("weights.bin is missing"), "{error}");
+        assert_eq!(error.exit_code(), 2);
+        std::fs::rename(folder.path().join("gone"), folder.path().join("weights.bin")).unwrap();
+        backend.build(&request, &engine).unwrap();
+        let mut session = backend.open(&engine, &options(1)).unwrap();
+        let found = answer(session.as_mut(), 1);
+        if backend.id() != BackendId::Sim {
+            let mut plain = backend.open_model(&inline, &options(1)).unwrap();
+            let difference = largest_difference(&answer(plain.as_mut(), 1), &found);
+            assert!(difference < 1e-5, "{}: {difference}", backend.id());
+        }
+    }
+}
+
+#[test]
+fn an_engine_that_cannot_be_written_is_no_fault_of_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = Tiny::fp32().write(folder.path());
+    for backend in backends() {
+        let out = Path::new("/proc/engine.onnx");
+        let request = BuildRequest {
+            model: &model,
+            precision: Precision::Fp32,
+            optimization_level: 5,
+            shapes: &[],
+        };
+        let error = backend.build(&request, out).unwrap_err();
+        assert!(error.to_string().contains("/proc"), "{}: {error}", backend.id());
+        assert!(!error.to_string().contains("model.onnx"), "{}: {error}", backend.id());
     }
 }
 

@@ -91,7 +91,7 @@ impl Backend for OnnxRuntime {
         }
         let built = builder
             .commit_from_file(request.model)
-            .map_err(|error| explain(request.model, &error))?;
+            .map_err(|error| explain_build(request.model, out, &error))?;
         session::check_shapes(&built, request.shapes)?;
         drop(built);
         let mut engine = onnx::load(out).or_else(|_| load_beside(request.model, out))?;
@@ -122,6 +122,19 @@ impl Backend for OnnxRuntime {
         let session = loaded(&self.library, model, options, GraphOptimizationLevel::Level1)?;
         Ok(Box::new(OrtSession::new(session, model, options)?))
     }
+}
+
+/// As [`explain`], but tells an engine that could not be written from a model that is wrong.
+fn explain_build(model: &Path, out: &Path, error: &::ort::Error) -> Error {
+    let message = error.message().trim();
+    let place = out.display().to_string();
+    if message.contains("serialization failed") || message.contains(&place) {
+        // half an engine must not look like one
+        let _ = std::fs::remove_file(out);
+        let reason = format!("{message} ({place}: is the disk full, or the folder not writable?)");
+        return Error::Engine { backend: ID, what: "writing the engine", reason };
+    }
+    explain(model, error)
 }
 
 /// ONNX Runtime's level for ours, and its name.

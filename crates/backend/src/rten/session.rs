@@ -63,6 +63,22 @@ fn check_opset(path: &Path) -> Result<()> {
     }
 }
 
+/// Loads a model. rten reads external data only from files called `….data` or `….onnx_data…`; any
+/// other name is read by us and handed over in memory.
+fn load(path: &Path, plan: Plan) -> Result<Model> {
+    let mut options = ModelOptions::with_all_ops();
+    options.enable_optimization(plan == Plan::Engine).prepack_weights(plan == Plan::Engine);
+    match options.load_file(path) {
+        Err(error) if error.kind() == LoadErrorKind::ExternalDataError => {
+            let mut model = onnx::load(path)?;
+            onnx::file::inline_external(path, &mut model)?;
+            options.load(model.encode_to_vec())
+        }
+        loaded => loaded,
+    }
+    .map_err(|error| explain(path, &error))
+}
+
 /// A model with buffers for its inputs.
 pub(super) struct RtenSession {
     model: Model,
@@ -85,11 +101,7 @@ impl RtenSession {
     /// Loads a model; runs it once when only that shows the sizes of its outputs.
     pub(super) fn open(path: &Path, options: &OpenOptions, plan: Plan) -> Result<Self> {
         check_opset(path)?;
-        let model = ModelOptions::with_all_ops()
-            .enable_optimization(plan == Plan::Engine)
-            .prepack_weights(plan == Plan::Engine)
-            .load_file(path)
-            .map_err(|error| explain(path, &error))?;
+        let model = load(path, plan)?;
         let inputs = settle(&specs(path, &model, model.input_ids())?, &options.shapes)?;
         let fed = model.input_ids().iter().zip(&inputs).map(|(&id, spec)| (id, zeros(spec)));
         let mut session = Self {
