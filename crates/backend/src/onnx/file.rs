@@ -53,16 +53,27 @@ fn decode(path: &Path, bytes: &[u8]) -> Result<ModelProto> {
     Err(wrong(path, format!("not an ONNX model, or a truncated one: it has not {missing}")))
 }
 
-/// Writes a model atomically: temporary file beside it, fsync, rename.
-pub fn save(path: &Path, model: &ModelProto) -> Result<()> {
-    let failed = |source| Error::Io { path: path.to_owned(), source };
+/// A model as the bytes of a file.
+///
+/// # Errors
+/// [`Error::Model`] beyond the 2 GiB that one file may have.
+pub fn encode(model: &ModelProto) -> Result<Vec<u8>> {
     let size = model.encoded_len() as u64;
     if size > PROTOBUF_LIMIT {
-        return Err(wrong(
-            path,
-            format!("{size} bytes: over the 2 GiB that one ONNX file may have"),
-        ));
+        let reason = format!("{size} bytes: over the 2 GiB that one ONNX file may have");
+        return Err(wrong(Path::new("model"), reason));
     }
+    Ok(model.encode_to_vec())
+}
+
+/// Writes a model atomically: temporary file beside it, fsync, rename.
+pub fn save(path: &Path, model: &ModelProto) -> Result<()> {
+    save_bytes(path, &encode(model)?)
+}
+
+/// Writes the bytes of a model atomically, as [`save`] does.
+pub fn save_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = |source| Error::Io { path: path.to_owned(), source };
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -73,9 +84,22 @@ pub fn save(path: &Path, model: &ModelProto) -> Result<()> {
         .suffix(".part")
         .tempfile_in(folder)
         .map_err(failed)?;
-    file.write_all(&model.encode_to_vec()).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    readable(file.as_file()).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// A temporary file is its owner's alone; a model is read by whoever may read the folder.
+#[cfg(unix)]
+fn readable(file: &File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable(_file: &File) -> std::io::Result<()> {
     Ok(())
 }
 

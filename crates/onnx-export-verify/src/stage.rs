@@ -1,0 +1,184 @@
+//! The stage: models into the store, verified, and their rows into the run folder.
+
+use anyhow::Result;
+use backend::Environment;
+use pipeline::artifact::{self, ModelRow, OperatorRow, VerifyRow};
+use pipeline::stage::{Context, Outcome, Stage};
+use pipeline::{Exit, Fault, Verdict};
+
+use crate::config::{Config, Exporting, Source, Taking, WeightsChoice};
+use crate::inspect::grouped;
+use crate::prepare::{Exporter, Models, subject, take};
+use crate::report;
+use crate::say;
+use crate::store::{Entry, Store};
+use crate::verify::{Engines, Request, Subject, Verification, kept, verify};
+
+/// `onnx-export-verify run`.
+pub struct ExportVerify;
+
+impl Stage for ExportVerify {
+    const NAME: &'static str = "onnx-export-verify";
+    type Config = Config;
+
+    fn check(context: &Context, config: &Config) -> Result<Vec<String>> {
+        let environment = Environment { data: context.data() };
+        let store = Store::new(&context.root);
+        match config.source()? {
+            Source::Architecture(request) => {
+                let exporter = Exporter::new(&store, &environment, &request, context.header.seed);
+                let ready = if exporter.seems_ready() { "in the store" } else { "to be exported" };
+                let names: Vec<&str> = request.precisions.iter().map(|p| p.as_str()).collect();
+                let (name, batch) = (request.architecture.as_str(), request.batch);
+                Ok(vec![format!("{name} {}, batch {batch}: {ready}", names.join(" and "))])
+            }
+            Source::File(request) => check_file(context, &request),
+        }
+    }
+
+    fn run(context: &Context, config: &Config) -> Result<Outcome> {
+        let environment = Environment { data: context.data() };
+        let store = Store::new(&context.root);
+        match config.source()? {
+            Source::Architecture(request) => {
+                tell_weights(context, &request);
+                let exporter = Exporter::new(&store, &environment, &request, context.header.seed);
+                let models = exporter.models()?;
+                let alternative = || exporter.alternative().map(Some);
+                finish(context, config, &store, &models, &alternative)
+            }
+            Source::File(request) => {
+                let models = take(&store, &context.root, &request)?;
+                finish(context, config, &store, &models, &|| Ok(None))
+            }
+        }
+    }
+}
+
+/// Looks at a given model without reading it: that would take longer than a check may.
+fn check_file(context: &Context, request: &Taking) -> Result<Vec<String>> {
+    let path = context.root.join(&request.path);
+    let metadata = std::fs::metadata(&path).map_err(|error| {
+        Fault::config(format!("{}: there is no such model file", path.display()))
+            .hint("onnx = \"…\" is relative to the project root")
+            .because(error)
+    })?;
+    if !metadata.is_file() || metadata.len() == 0 {
+        let what = if metadata.is_file() { "is empty" } else { "is not a file" };
+        return Err(Fault::config(format!("{} {what}", path.display())).into());
+    }
+    Ok(vec![format!("{}: {} bytes", request.path.display(), grouped(metadata.len()))])
+}
+
+/// Says loudly that the weights mean nothing, and why they are not the trained ones.
+fn tell_weights(context: &Context, request: &Exporting) {
+    if request.weights != WeightsChoice::Auto {
+        return;
+    }
+    let relative = format!("data/models/{}", request.architecture.checkpoint());
+    let why = if context.root.join(&relative).exists() {
+        format!("{relative} is there, but checkpoints cannot be read yet")
+    } else {
+        format!("{relative} is not there")
+    };
+    say::warning(&format!(
+        "synthetic weights (seed {}): {why}; speed is that of trained weights, the classes mean nothing",
+        context.header.seed
+    ));
+}
+
+fn finish(
+    context: &Context,
+    config: &Config,
+    store: &Store,
+    models: &Models,
+    alternative: &dyn Fn() -> Result<Option<Subject>>,
+) -> Result<Outcome> {
+    models.asked.iter().for_each(|entry| say::line(&model_line(entry)));
+    let subject_of = |entry: &Entry| subject(store, entry, &entry.model.precision);
+    let subjects: Vec<Subject> = models.asked.iter().map(subject_of).collect();
+    let request = Request {
+        subjects: &subjects,
+        base: &subject_of(&models.base),
+        alternative,
+        shapes: &[],
+        seed: context.header.seed.into(),
+        input_sets: config.input_sets.get() as usize,
+    };
+    let engines = Engines::open(&Environment { data: context.data() })?;
+    if let Some((reason, hint)) = &engines.missing {
+        say::warning(&format!("only one engine verifies: {reason}; {hint}"));
+    }
+    let mut provenance = context.provenance();
+    for engine in &engines.list {
+        provenance = provenance.with(&format!("engine.{}", engine.name), engine.identity.clone());
+    }
+    let key = kept::key(&request, &engines);
+    let (verification, before) = match kept::get(store, &key) {
+        Some(verification) => (verification, true),
+        None => (verify(&request, &engines)?, false),
+    };
+    if !before {
+        kept::put(store, &key, &verification, &provenance)?;
+    }
+    for line in report::lines(&verification.rows) {
+        let note = if before { " (verified before, taken from the store)" } else { "" };
+        say::line(&format!("{line}{note}"));
+    }
+    for subject in &subjects {
+        say::line(&format!(
+            "tolerance {}: {}",
+            subject.precision,
+            request.base.depth.reason(subject.precision)
+        ));
+    }
+    let rows: Vec<ModelRow> = models.asked.iter().map(|entry| entry.model.clone()).collect();
+    let operators: Vec<OperatorRow> =
+        models.asked.iter().flat_map(|entry| entry.operators.clone()).collect();
+    artifact::write(&context.run, &rows, &provenance)?;
+    artifact::write(&context.run, &operators, &provenance)?;
+    artifact::write(&context.run, &verification.references, &provenance)?;
+    artifact::write(&context.run, &verification.rows, &provenance)?;
+    Ok(outcome(context, models, &verification))
+}
+
+fn model_line(entry: &Entry) -> String {
+    let m = &entry.model;
+    let flops = m.flops.map_or_else(String::new, |n| format!(", {:.3} GFLOP", n as f64 / 1e9));
+    let from = if entry.served { "served from the store" } else { "stored" };
+    format!(
+        "{} {}: {} → {}, {} parameters{flops}, {:.1} MB, {from} as {}",
+        m.name,
+        m.precision,
+        m.inputs.join(", "),
+        m.outputs.join(", "),
+        grouped(m.parameters.unsigned_abs()),
+        m.bytes as f64 / 1e6,
+        m.path
+    )
+}
+
+fn outcome(context: &Context, models: &Models, verification: &Verification) -> Outcome {
+    let count = |verdict| {
+        let is = |row: &&VerifyRow| row.verdict == verdict;
+        verification.rows.iter().filter(is).count()
+    };
+    let (failed, all) = (count(Verdict::Failed), verification.rows.len());
+    let valid = count(Verdict::Valid);
+    let plural = if models.asked.len() == 1 { "model" } else { "models" };
+    let summary = format!("{} {plural}, {valid} of {all} comparisons pass", models.asked.len());
+    if failed > 0 {
+        report::failures(&verification.rows).iter().for_each(|line| say::error(line));
+        return Outcome {
+            exit: Exit::Verification,
+            summary: format!("{summary}, {failed} FAILED: the models must not be used"),
+        };
+    }
+    if context.strict && valid < all {
+        return Outcome {
+            exit: Exit::Incomplete,
+            summary: format!("{summary}, {} are not certain (--strict)", all - valid),
+        };
+    }
+    Outcome::ok(summary)
+}

@@ -1,0 +1,12 @@
+//! Does a model answer as it should? Runs it on every engine there is and compares.
+//!
+//! [`compare`] and [`tolerance`] are arithmetic; [`engines`] runs models; [`judge`] turns outputs into rows.
+
+pub mod compare;
+pub mod engines;
+pub mod judge;
+pub mod kept;
+pub mod tolerance;
+
+pub use engines::{Engines, Subject};
+pub use judge::{Request, Verification, verify};

@@ -1,0 +1,163 @@
+//! Compares two outputs element by element. Pure: knows neither engines nor tolerances.
+
+/// What two outputs have in common.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// Largest absolute difference over pairs of finite elements.
+    pub max_abs: f64,
+    /// Largest difference ÷ magnitude of the reference element, where that is not zero.
+    pub max_rel: f64,
+    /// Cosine of the angle between the outputs; `None` when one of them is zero or not finite.
+    pub cosine: Option<f64>,
+    /// Whether the largest element of every row is the same; `None` unless the output lists classes.
+    pub top1: Option<bool>,
+    /// Share of the five largest elements that agree, over all rows.
+    pub top5: Option<f64>,
+    /// What the output holds.
+    pub found: Content,
+    /// What the reference holds.
+    pub reference: Content,
+}
+
+/// What one output holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Content {
+    /// NaN.
+    pub nan: u64,
+    /// Infinities.
+    pub inf: u64,
+    /// The magnitude to which errors are compared: the larger of the root mean square and a quarter of the
+    /// largest magnitude. Of a thousand normal values both are about the same; of a peaked output, such as
+    /// probabilities, the peak counts.
+    pub scale: f64,
+    /// Whether all elements are equal, of more than one.
+    pub constant: bool,
+}
+
+impl Content {
+    /// Looks through an output.
+    pub fn of(values: &[f32]) -> Self {
+        let nan = values.iter().filter(|v| v.is_nan()).count() as u64;
+        let inf = values.iter().filter(|v| v.is_infinite()).count() as u64;
+        let finite = || values.iter().filter(|v| v.is_finite()).map(|&v| f64::from(v));
+        let count = finite().count().max(1) as f64;
+        let rms = (finite().map(|v| v * v).sum::<f64>() / count).sqrt();
+        let peak = finite().fold(0.0, |peak: f64, v| peak.max(v.abs()));
+        let constant = values.len() > 1 && values.windows(2).all(|pair| pair[0] == pair[1]);
+        Self { nan, inf, scale: rms.max(peak / 4.0), constant }
+    }
+}
+
+/// Compares an output with its reference; both have `dims` and as many elements as that.
+pub fn compare(found: &[f32], reference: &[f32], dims: &[usize]) -> Comparison {
+    let pairs = || {
+        let finite = |(a, b): &(&f32, &f32)| a.is_finite() && b.is_finite();
+        found.iter().zip(reference).filter(finite).map(|(&a, &b)| (f64::from(a), f64::from(b)))
+    };
+    let max_abs = pairs().fold(0.0, |max: f64, (a, b)| max.max((a - b).abs()));
+    let max_rel = pairs()
+        .filter(|(_, b)| *b != 0.0)
+        .fold(0.0, |max: f64, (a, b)| max.max((a - b).abs() / b.abs()));
+    let (found_content, reference_content) = (Content::of(found), Content::of(reference));
+    let finite = [found_content, reference_content].iter().all(|c| c.nan + c.inf == 0);
+    let classes = classes(dims).filter(|_| finite);
+    let rows = |n: usize| found.chunks_exact(n).zip(reference.chunks_exact(n));
+    Comparison {
+        max_abs,
+        max_rel,
+        cosine: if finite { cosine(found, reference) } else { None },
+        top1: classes.map(|n| rows(n).all(|(a, b)| top::<1>(a) == top::<1>(b))),
+        top5: classes.map(|n| {
+            let shared = |(a, b)| {
+                let (a, b): ([usize; 5], [usize; 5]) = (top(a), top(b));
+                a.iter().filter(|index| b.contains(index)).count()
+            };
+            rows(n).map(shared).sum::<usize>() as f64 / (5 * rows(n).count().max(1)) as f64
+        }),
+        found: found_content,
+        reference: reference_content,
+    }
+}
+
+/// Number of classes when the output is a list of at least five of them for each image: `N×C` or `N×C×1×1`.
+fn classes(dims: &[usize]) -> Option<usize> {
+    match dims {
+        [_, classes] | [_, classes, 1, 1] if *classes >= 5 => Some(*classes),
+        _ => None,
+    }
+}
+
+/// Indices of the largest elements, largest first; of equal ones the first counts.
+fn top<const N: usize>(row: &[f32]) -> [usize; N] {
+    let mut order: Vec<usize> = (0..row.len()).collect();
+    order.sort_by(|&a, &b| row[b].total_cmp(&row[a]).then(a.cmp(&b)));
+    std::array::from_fn(|place| order.get(place).copied().unwrap_or(usize::MAX))
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> Option<f64> {
+    let dot = |a: &[f32], b: &[f32]| -> f64 {
+        a.iter().zip(b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum()
+    };
+    let norms = (dot(a, a) * dot(b, b)).sqrt();
+    (norms > 0.0).then(|| dot(a, b) / norms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REFERENCE: [f32; 6] = [0.0, 1.0, -2.0, 4.0, 3.0, 0.5];
+
+    #[test]
+    fn equal_outputs_agree_in_everything() {
+        let same = compare(&REFERENCE, &REFERENCE, &[1, 6]);
+        assert_eq!((same.max_abs, same.max_rel), (0.0, 0.0));
+        assert_eq!((same.top1, same.top5), (Some(true), Some(1.0)));
+        assert!((same.cosine.unwrap() - 1.0).abs() < 1e-12);
+        assert!(!same.reference.constant);
+    }
+
+    #[test]
+    fn differences_are_found_where_they_are() {
+        let mut found = REFERENCE;
+        found[2] = -2.5;
+        found[0] = 0.1;
+        let c = compare(&found, &REFERENCE, &[1, 6]);
+        assert_eq!((c.max_abs, c.max_rel), (0.5, 0.25));
+        found[4] = 5.0;
+        let c = compare(&found, &REFERENCE, &[1, 6]);
+        assert_eq!(c.top1, Some(false));
+        let c = compare(&found, &REFERENCE, &[2, 3]);
+        assert_eq!((c.top1, c.top5), (None, None), "three values are no list of classes");
+    }
+
+    #[test]
+    fn nan_and_infinity_are_counted_on_both_sides() {
+        let c = compare(&[f32::NAN, 1.0, f32::INFINITY], &[1.0, f32::NAN, 2.0], &[3]);
+        assert_eq!((c.found.nan, c.found.inf, c.reference.nan), (1, 1, 1));
+        assert_eq!((c.cosine, c.top1), (None, None));
+        assert_eq!(c.max_abs, 0.0, "no finite pair is left");
+    }
+
+    #[test]
+    fn constant_and_peaked_outputs() {
+        assert!(Content::of(&[0.001; 1000]).constant);
+        assert!(!Content::of(&[7.0]).constant);
+        let mut probabilities = [0.0_f32; 1000];
+        probabilities[3] = 1.0;
+        assert_eq!(Content::of(&probabilities).scale, 0.25);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn comparing_never_panics_and_is_zero_only_for_equals(
+            a in proptest::collection::vec(proptest::num::f32::ANY, 10),
+            b in proptest::collection::vec(proptest::num::f32::ANY, 10),
+        ) {
+            let c = compare(&a, &b, &[2, 5]);
+            proptest::prop_assert!(c.max_abs >= 0.0 && c.top5.is_none_or(|share| share <= 1.0));
+            let finite = a.iter().chain(&b).all(|v| v.is_finite());
+            proptest::prop_assert!(!finite || (c.max_abs == 0.0) == (a == b));
+        }
+    }
+}

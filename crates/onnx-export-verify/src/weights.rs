@@ -1,0 +1,57 @@
+//! Where weights come from. A source is asked for each tensor by its name in torchvision's state dictionary.
+//!
+//! [`synthetic`] draws them from a seed. Checkpoints (`.pth`, `.safetensors`) are another source behind
+//! the same trait: one that looks the name up, compares the shape and ignores the role.
+
+pub mod calibrate;
+pub mod synthetic;
+
+use anyhow::Result;
+
+/// A tensor that a graph needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameter<'a> {
+    /// Name in the state dictionary, such as `layer1.0.bn2.running_var`.
+    pub name: &'a str,
+    /// Dimensions.
+    pub shape: &'a [usize],
+    /// What it is for.
+    pub role: Role,
+}
+
+/// What a tensor is for; decides how it is drawn when it is synthetic.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Role {
+    /// Filters of a convolution: outputs, inputs, height, width.
+    Conv,
+    /// Scale of a normalisation.
+    Scale {
+        /// About how large it should be.
+        mean: f32,
+    },
+    /// Shift of a normalisation.
+    Shift,
+    /// Running mean of a normalisation.
+    RunningMean,
+    /// Running variance of a normalisation.
+    RunningVariance,
+    /// Weights of a linear layer: outputs, inputs.
+    Linear {
+        /// Number of inputs.
+        inputs: usize,
+    },
+    /// Bias of a linear layer.
+    Bias {
+        /// Number of inputs of the layer.
+        inputs: usize,
+    },
+}
+
+/// A source of weights.
+pub trait Weights {
+    /// The elements of a tensor, row-major.
+    ///
+    /// # Errors
+    /// A tensor that is not there or has another shape.
+    fn tensor(&self, parameter: &Parameter<'_>) -> Result<Vec<f32>>;
+}
