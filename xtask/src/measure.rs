@@ -1,17 +1,25 @@
 //! `cargo xtask measure`: the project's own promises, measured.
 
 mod check;
+mod overhead;
+mod python;
 
 /// What can be measured.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
     /// Time of `pipeline --check`, with the programs called directly and through cargo
     Check(check::Args),
+    /// What a run of the chain costs beyond the measuring itself
+    Overhead(overhead::Args),
+    /// Throughput and p99 of ResNet-50 on the CPU: our runner against a Python loop
+    Python(python::Args),
 }
 
 /// Measures and prints; the exit code is 0 unless something could not be run.
 pub(crate) fn run(command: &Command) -> anyhow::Result<u8> {
     match command {
         Command::Check(args) => check::run(args),
+        Command::Overhead(args) => overhead::run(args),
+        Command::Python(args) => python::run(args),
     }
 }

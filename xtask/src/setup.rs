@@ -47,6 +47,11 @@ pub(crate) fn cpu(project: &Project) -> anyhow::Result<()> {
     cpu::install(project, &cpu::Pin::of_this_machine()?)
 }
 
+/// The notebook's environment with the pinned ONNX Runtime in it, for comparisons; returns its Python.
+pub(crate) fn peer(project: &Project) -> anyhow::Result<PathBuf> {
+    notebook::with_package(project, &cpu::Pin::of_this_machine()?.package())
+}
+
 /// The environment of the notebook; returns its Python.
 pub(crate) fn notebook(project: &Project) -> anyhow::Result<PathBuf> {
     notebook::install(project)

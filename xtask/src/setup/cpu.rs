@@ -45,6 +45,11 @@ impl Pin {
         Self::of(std::env::consts::ARCH)
     }
 
+    /// Package and version, as a package client takes them.
+    pub(crate) fn package(&self) -> String {
+        format!("onnxruntime=={}", self.version)
+    }
+
     fn of(arch: &str) -> anyhow::Result<Self> {
         let pins: Table = PINS.parse().context("runtime.toml is no TOML")?;
         let pins = pins.get("onnxruntime").and_then(toml::Value::as_table);
@@ -113,7 +118,7 @@ pub(crate) fn install(project: &Project, pin: &Pin) -> anyhow::Result<()> {
 
 /// Fetches the package and returns a folder with library and notices in it.
 fn fetch(pin: &Pin, work: &Path) -> anyhow::Result<PathBuf> {
-    let package = format!("onnxruntime=={}", pin.version);
+    let package = pin.package();
     let wanted = Wanted { package: &package, python: &pin.python, platform: &pin.platform };
     let flat = work.join("flat");
     fs::create_dir_all(&flat)?;

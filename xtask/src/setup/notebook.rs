@@ -58,23 +58,38 @@ pub(crate) fn install(project: &Project) -> anyhow::Result<PathBuf> {
     Ok(python)
 }
 
+/// The environment with one more package.
+pub(crate) fn with_package(project: &Project, package: &str) -> anyhow::Result<PathBuf> {
+    let python = install(project)?;
+    add(&python, &[package])
+        .map_err(|reason| Fault::environment(format!("{package} could not be added: {reason}")))?;
+    Ok(python)
+}
+
 fn make(folder: &Path, python: &Path) -> Result<(), String> {
-    let requirements = folder.with_extension("requirements.txt");
-    fs::write(&requirements, REQUIREMENTS).map_err(|error| error.to_string())?;
-    let with_pip = || {
-        attempt(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
-        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-        attempt(Command::new(python).args(install).arg("-r").arg(&requirements))
-    };
-    let with_uv = || {
-        attempt(Command::new("uv").args(["venv", "--quiet", "--clear"]).arg(folder))?;
-        let install = ["pip", "install", "--quiet", "--python"];
-        attempt(Command::new("uv").args(install).arg(python).arg("-r").arg(&requirements))
-    };
-    let made = with_pip().or_else(|pip| with_uv().map_err(|uv| format!("pip: {pip}; uv: {uv}")));
-    // only a scratch file; the copy inside the environment is the one that counts
-    let _ = fs::remove_file(&requirements);
-    made
+    first_that_works(
+        Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder),
+        Command::new("uv").args(["venv", "--quiet", "--clear"]).arg(folder),
+    )?;
+    let requirements: Vec<&str> =
+        REQUIREMENTS.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+    add(python, &requirements)
+}
+
+/// Installs packages, `name==version`, into an environment.
+fn add(python: &Path, packages: &[&str]) -> Result<(), String> {
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    first_that_works(
+        Command::new(python).args(install).args(packages),
+        Command::new("uv")
+            .args(["pip", "install", "--quiet", "--python"])
+            .arg(python)
+            .args(packages),
+    )
+}
+
+fn first_that_works(pip: &mut Command, uv: &mut Command) -> Result<(), String> {
+    attempt(pip).or_else(|pip| attempt(uv).map_err(|uv| format!("pip: {pip}; uv: {uv}")))
 }
 
 /// Executes a notebook on one run and returns the number of plots that it drew.
