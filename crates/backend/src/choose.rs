@@ -160,10 +160,12 @@ fn reason(id: BackendId, missing: Option<&Error>) -> String {
             BackendId::Rten,
             Some(Error::Unavailable { backend: BackendId::OnnxruntimeCpu, reason, .. }),
         ) => {
-            let what = if reason.contains("not found") { "not found" } else { "does not load" };
-            format!(
-                "ONNX Runtime {what}; `cargo xtask setup cpu` would get it, about 1.5 times faster"
-            )
+            let what = if reason.contains("was not found") {
+                "ONNX Runtime not found".to_owned()
+            } else {
+                format!("ONNX Runtime does not load: {reason}")
+            };
+            format!("{what}; `cargo xtask setup cpu` would get it, about 1.5 times faster")
         }
         _ => format!("{}; rten would be slower", gpu_state()),
     }

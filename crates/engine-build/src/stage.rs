@@ -10,7 +10,7 @@ use pipeline::{Fault, Provenance};
 
 use crate::config::Config;
 use crate::make::{Made, make};
-use crate::store::Store;
+use crate::store::{Entry, Store};
 use crate::text::{self, fault_of};
 
 /// Stage 2 of the chain.
@@ -154,17 +154,7 @@ impl Rows {
             "engine: {} {precision} {achieved}: {how}, {size}, {shown}",
             model.name
         );
-        self.layers.extend(entry.layers.iter().enumerate().map(|(index, layer)| LayerRow {
-            engine_digest: entry.engine.clone(),
-            index: index as i64,
-            name: layer.name.clone(),
-            layer_type: layer.layer_type.clone(),
-            precision_in: layer.precision_in.clone(),
-            precision_out: layer.precision_out.clone(),
-            format: layer.format.clone(),
-            tactic: layer.tactic.clone(),
-            time_ns: None,
-        }));
+        self.layers.extend(layer_rows(&entry));
         let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         self.engines.push(EngineRow {
             engine_digest: entry.engine,
@@ -207,6 +197,20 @@ impl Rows {
         let engines = if n == 1 { "engine" } else { "engines" };
         format!("{n} {engines}, {} from the store", self.served)
     }
+}
+
+fn layer_rows(entry: &Entry) -> impl Iterator<Item = LayerRow> {
+    entry.layers.iter().enumerate().map(|(index, layer)| LayerRow {
+        engine_digest: entry.engine.clone(),
+        index: index as i64,
+        name: layer.name.clone(),
+        layer_type: layer.layer_type.clone(),
+        precision_in: layer.precision_in.clone(),
+        precision_out: layer.precision_out.clone(),
+        format: layer.format.clone(),
+        tactic: layer.tactic.clone(),
+        time_ns: None,
+    })
 }
 
 /// `→ fp32`, with the share where it is not what was asked for.

@@ -177,10 +177,10 @@ type Base = unsafe extern "C" fn() -> *const ::ort::sys::OrtApiBase;
 fn version_of(path: &Path) -> Result<String, String> {
     // SAFETY: the initialisers of a shared library that the user chose are run, as for any plug-in.
     let handle = unsafe { Handle::open(Some(path), RTLD_LAZY | RTLD_LOCAL) }
-        .map_err(|error| format!("cannot be loaded: {error}"))?;
+        .map_err(|error| format!("cannot be loaded: {}", with_cause(&error)))?;
     // SAFETY: every ONNX Runtime exports this function with this signature.
     let base = unsafe { handle.get::<Base>(b"OrtGetApiBase\0") }
-        .map_err(|error| format!("is not ONNX Runtime: {error}"))?;
+        .map_err(|error| format!("is not ONNX Runtime: {}", with_cause(&error)))?;
     // SAFETY: the function takes nothing and returns a static table or null.
     let table = unsafe { base().as_ref() };
     let table = table.ok_or("gave no API table")?;
@@ -190,6 +190,14 @@ fn version_of(path: &Path) -> Result<String, String> {
     // the bindings load the library again and keep it: unloading it in between gains nothing
     std::mem::forget(handle);
     Ok(version)
+}
+
+/// The dynamic linker's own words, which the error keeps as its cause.
+fn with_cause(error: &libloading::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => cause.to_string(),
+        None => error.to_string(),
+    }
 }
 
 #[cfg(test)]
