@@ -186,7 +186,9 @@ fn verify_file(args: &VerifyArgs) -> Result<Exit> {
     if args.json {
         say::data(&serde_json::to_string(&rows)?);
     } else {
-        report::lines(&rows).iter().for_each(|line| say::data(line));
+        for line in report::lines(&rows) {
+            say::data(&line);
+        }
         let precision = subject.precision.max(base.precision);
         say::data(&format!("tolerance {precision}: {}", base.depth.reason(precision)));
     }

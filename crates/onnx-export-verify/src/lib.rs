@@ -30,6 +30,7 @@ use backend::onnx::proto::ModelProto;
 use pipeline::{Exit, Fault};
 
 /// A backend's error with its exit code and hint.
+#[expect(clippy::needless_pass_by_value, reason = "stands in `map_err`")]
 pub fn fault(error: backend::Error) -> Fault {
     let exit = if error.exit_code() == 2 { Exit::Config } else { Exit::Environment };
     let mut message = error.to_string();

@@ -100,13 +100,12 @@ impl<'a> Exporter<'a> {
 
     /// The float32 model.
     pub fn export(&self, fold: bool) -> Result<export::Model> {
-        let weights = match self.weights.get() {
-            Some(weights) => weights,
-            None => {
-                let seed = self.seed.into();
-                let new = calibrate::calibrated(self.request.architecture, seed, self.environment)?;
-                self.weights.get_or_init(|| new)
-            }
+        let weights = if let Some(weights) = self.weights.get() {
+            weights
+        } else {
+            let seed = self.seed.into();
+            let new = calibrate::calibrated(self.request.architecture, seed, self.environment)?;
+            self.weights.get_or_init(|| new)
         };
         let norm = if fold { Norm::Folded } else { Norm::Kept };
         let options = Options { batch: self.request.batch, norm, opset: self.request.opset };
@@ -187,19 +186,17 @@ pub fn take(store: &Store, root: &Path, request: &Taking) -> Result<Models> {
         request.path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
     let source = request.path.display().to_string();
     let about = About { name: stem, source, seed: None, parameters: None };
-    let base = match store.get(&fields) {
-        Some(entry) => entry,
-        None => {
-            let external =
-                !backend::onnx::file::external_files(&path, &model).map_err(fault)?.is_empty();
-            backend::onnx::file::inline_external(&path, &mut model).map_err(fault)?;
-            if sizes::settle(&mut model, request.batch, &request.shapes)? || external {
-                store.put(&fields, &model, &about)?
-            } else {
-                let bytes = std::fs::read(&path)
-                    .with_context(|| format!("cannot read {}", path.display()))?;
-                store.put_bytes(&fields, &bytes, &model, &about)?
-            }
+    let base = if let Some(entry) = store.get(&fields) {
+        entry
+    } else {
+        let external = backend::onnx::file::external_files(&path, &model).map_err(fault)?;
+        backend::onnx::file::inline_external(&path, &mut model).map_err(fault)?;
+        if sizes::settle(&mut model, request.batch, &request.shapes)? || !external.is_empty() {
+            store.put(&fields, &model, &about)?
+        } else {
+            let bytes =
+                std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            store.put_bytes(&fields, &bytes, &model, &about)?
         }
     };
     let mut asked = Vec::new();
@@ -225,7 +222,6 @@ pub fn take(store: &Store, root: &Path, request: &Taking) -> Result<Models> {
 fn offered(path: &Path, own: Precision, asked: Option<&[Precision]>) -> Result<Vec<Precision>> {
     match (own, asked) {
         (Precision::Fp32, None) => Ok(vec![Precision::Fp32, Precision::Fp16]),
-        (Precision::Fp32, Some(asked)) => Ok(asked.to_vec()),
         (Precision::Fp16, None) => Ok(vec![Precision::Fp16]),
         (Precision::Fp16, Some(asked)) if asked.contains(&Precision::Fp32) => {
             let message = format!("{} has float16 weights: it gives no fp32 model", path.display());
@@ -233,7 +229,7 @@ fn offered(path: &Path, own: Precision, asked: Option<&[Precision]>) -> Result<V
                 .hint("write precision = [\"fp16\"], or give the model as it was in float32")
                 .into())
         }
-        (Precision::Fp16, Some(asked)) => Ok(asked.to_vec()),
+        (_, Some(asked)) => Ok(asked.to_vec()),
     }
 }
 

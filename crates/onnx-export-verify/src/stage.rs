@@ -168,7 +168,9 @@ fn outcome(context: &Context, models: &Models, verification: &Verification) -> O
     let plural = if models.asked.len() == 1 { "model" } else { "models" };
     let summary = format!("{} {plural}, {valid} of {all} comparisons pass", models.asked.len());
     if failed > 0 {
-        report::failures(&verification.rows).iter().for_each(|line| say::error(line));
+        for line in report::failures(&verification.rows) {
+            say::error(&line);
+        }
         return Outcome {
             exit: Exit::Verification,
             summary: format!("{summary}, {failed} FAILED: the models must not be used"),

@@ -1,7 +1,7 @@
 //! Casts stand where they must and nowhere else.
 
-use backend::onnx::node::{attr_float, value_info};
-use backend::onnx::proto::OperatorSetIdProto;
+use backend::onnx::node::{attr_float, node, value_info};
+use backend::onnx::proto::{OperatorSetIdProto, TensorProto};
 use backend::onnx::shape::Dim;
 use backend::onnx::tensor::{from_f32, from_i64, values_f32};
 use pipeline::fault::{Exit, exit_of};

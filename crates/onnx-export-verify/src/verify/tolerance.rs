@@ -31,7 +31,7 @@ pub const TOLERANCE_VERSION: u32 = 1;
 /// How many roundings lie between input and output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Depth {
-    /// Layers with products: convolutions and matrix products.
+    /// Convolutions, matrix products and normalisations.
     pub layers: u64,
     /// Terms of one sum, added up over the layers.
     pub terms: u64,
@@ -57,6 +57,10 @@ impl Depth {
                     Some([a, b]) => usize::from(a > b),
                     _ => usize::MAX,
                 },
+                // its result is rounded as well; it sums nothing
+                "BatchNormalization" | "InstanceNormalization" | "LayerNormalization" => {
+                    return Some(1);
+                }
                 _ => return None,
             };
             Some(match dims {
