@@ -1,10 +1,10 @@
 //! The stage: models into the store, verified, and their rows into the run folder.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use backend::Environment;
 use pipeline::artifact::{self, ModelRow, OperatorRow, VerifyRow};
 use pipeline::stage::{Context, Outcome, Stage};
-use pipeline::{Exit, Fault, Verdict};
+use pipeline::{Exit, Fault, Provenance, Verdict};
 
 use crate::config::{Config, Exporting, Source, Taking, WeightsChoice};
 use crate::inspect::grouped;
@@ -105,33 +105,8 @@ fn finish(
         seed: context.header.seed.into(),
         input_sets: config.input_sets.get() as usize,
     };
-    let engines = Engines::open(&Environment { data: context.data() })?;
-    if let Some((reason, hint)) = &engines.missing {
-        say::warning(&format!("only one engine verifies: {reason}; {hint}"));
-    }
-    let mut provenance = context.provenance();
-    for engine in &engines.list {
-        provenance = provenance.with(&format!("engine.{}", engine.name), engine.identity.clone());
-    }
-    let key = kept::key(&request, &engines);
-    let (verification, before) = match kept::get(store, &key) {
-        Some(verification) => (verification, true),
-        None => (verify(&request, &engines)?, false),
-    };
-    if !before {
-        kept::put(store, &key, &verification, &provenance)?;
-    }
-    for line in report::lines(&verification.rows) {
-        let note = if before { " (verified before, taken from the store)" } else { "" };
-        say::line(&format!("{line}{note}"));
-    }
-    for subject in &subjects {
-        say::line(&format!(
-            "tolerance {}: {}",
-            subject.precision,
-            request.base.depth.reason(subject.precision)
-        ));
-    }
+    let (verification, provenance) = verified(context, store, &request)
+        .with_context(|| format!("cannot verify {}", models.base.model.name))?;
     let rows: Vec<ModelRow> = models.asked.iter().map(|entry| entry.model.clone()).collect();
     let operators: Vec<OperatorRow> =
         models.asked.iter().flat_map(|entry| entry.operators.clone()).collect();
@@ -140,6 +115,41 @@ fn finish(
     artifact::write(&context.run, &verification.references, &provenance)?;
     artifact::write(&context.run, &verification.rows, &provenance)?;
     Ok(outcome(context, models, &verification))
+}
+
+/// Verifies, or takes what was verified before, and says what came out.
+fn verified(
+    context: &Context,
+    store: &Store,
+    request: &Request<'_>,
+) -> Result<(Verification, Provenance)> {
+    let engines = Engines::open(&Environment { data: context.data() })?;
+    if let Some((reason, hint)) = &engines.missing {
+        say::warning(&format!("only one engine verifies: {reason}; {hint}"));
+    }
+    let mut provenance = context.provenance();
+    for engine in &engines.list {
+        let (name, version) = engine.name.split_once(' ').unwrap_or((&engine.name, ""));
+        provenance = provenance.with(&format!("engine.{name}"), version);
+    }
+    let key = kept::key(request, &engines);
+    let before = kept::get(store, &key);
+    let note = if before.is_some() { " (verified before, taken from the store)" } else { "" };
+    let verification = if let Some(verification) = before {
+        verification
+    } else {
+        let verification = verify(request, &engines)?;
+        kept::put(store, &key, &verification, &provenance);
+        verification
+    };
+    for line in report::lines(&verification.rows) {
+        say::line(&format!("{line}{note}"));
+    }
+    for subject in request.subjects {
+        let reason = request.base.depth.reason(subject.precision);
+        say::line(&format!("tolerance {}: {reason}", subject.precision));
+    }
+    Ok((verification, provenance))
 }
 
 fn model_line(entry: &Entry) -> String {

@@ -153,8 +153,10 @@ impl Store {
         let entry = Entry { format, made_by, bytes, modified_ns, depth, model, operators, served };
         let index = self.index(fields);
         let text = serde_json::to_vec_pretty(&entry).context("an entry is always JSON")?;
-        files::write_atomic(&index, &text)
-            .with_context(|| format!("cannot write {}", index.display()))?;
+        // without its entry the model is good and is made again next time
+        if let Err(why) = files::write_atomic(&index, &text) {
+            say::warning(&format!("cannot write {}: {why}", index.display()));
+        }
         Ok(entry)
     }
 

@@ -69,6 +69,9 @@ pub fn verify(request: &Request<'_>, engines: &Engines) -> Result<Verification> 
             if runs.done.is_empty() {
                 return Err(nobody(subject, &runs, engines).into());
             }
+            for (engine, error) in &runs.refused {
+                say::warning(&format!("{} cannot run {}: {error}", engine.name, subject.label));
+            }
             let name = format!("{}, {}", reference_engine.name, request.base.label);
             for (engine, answers) in &runs.done {
                 out.rows.extend(context.rows(&engine.name, answers, &name, reference)?);

@@ -57,19 +57,18 @@ fn read<A: Artifact>(path: &std::path::Path) -> Option<Vec<A>> {
     }
 }
 
-/// Keeps a verification unless something failed.
-pub fn put(
-    store: &Store,
-    key: &Digest,
-    verification: &Verification,
-    provenance: &Provenance,
-) -> anyhow::Result<()> {
+/// Keeps a verification unless something failed. What cannot be kept is asked again next time.
+pub fn put(store: &Store, key: &Digest, verification: &Verification, provenance: &Provenance) {
     if verification.rows.iter().any(|row| row.verdict == Verdict::Failed) {
-        return Ok(());
+        return;
     }
     let (verify, references) = paths(store, key);
-    write_file::<VerifyRow>(&verify, &verification.rows, provenance)?;
-    write_file::<ReferenceRow>(&references, &verification.references, provenance)
+    let written = write_file::<VerifyRow>(&verify, &verification.rows, provenance).and_then(|()| {
+        write_file::<ReferenceRow>(&references, &verification.references, provenance)
+    });
+    if let Err(why) = written {
+        say::warning(&format!("the verification is not kept: {why:#}"));
+    }
 }
 
 fn paths(store: &Store, key: &Digest) -> (PathBuf, PathBuf) {

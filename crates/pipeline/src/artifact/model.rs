@@ -26,7 +26,8 @@ pub struct ModelRow {
     pub inputs: Vec<String>,
     /// `name: type[dims]`.
     pub outputs: Vec<String>,
-    /// Number of weights.
+    /// Number of trained parameters: of the architecture, whether BatchNormalization is folded or not; of a
+    /// given file, its floating-point weights without running statistics.
     pub parameters: i64,
     /// Floating-point operations of one inference (a multiply–add counts 2); null when shapes are unknown.
     pub flops: Option<i64>,
@@ -84,7 +85,8 @@ pub struct VerifyRow {
     pub inf_count: i64,
     /// NaN in the reference.
     pub reference_nan_count: i64,
-    /// Root mean square of the reference, to which the tolerance is relative.
+    /// Magnitude of the reference, to which the tolerance is relative: the larger of its root mean square and
+    /// a quarter of its largest element.
     pub scale: f64,
     /// Largest `max_abs` that passes.
     pub tolerance: f64,
