@@ -1,4 +1,5 @@
 //! The binary as a user runs it: exit codes, messages, artifacts.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, helpers included")]
 
 #[path = "it/bad_input.rs"]
 mod bad_input;
