@@ -33,7 +33,9 @@ fn ctrl_c_keeps_what_was_measured() {
     assert!(pressed.elapsed() < Duration::from_secs(10), "{:?}", pressed.elapsed());
     assert!(project.root().join("r/cases.parquet").exists());
     assert!(project.root().join("r/report.html").exists());
-    run(&mut project.stage("analysis", &["run", "--run", "r"])).with_exit(0);
+    // the interrupted round is FAILED, and its inferences are there
+    let again = run(&mut project.stage("analysis", &["run", "--run", "r"])).with_exit(5);
+    assert!(again.stdout.contains("FAILED"), "{}", again.stdout);
     run(&mut project.stage("analysis", &["verify", "r"])).with_exit(0);
 }
 
