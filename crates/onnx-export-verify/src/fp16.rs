@@ -10,6 +10,8 @@ mod weights;
 
 use anyhow::Result;
 use backend::Precision;
+use backend::onnx::inputs;
+use backend::onnx::node::type_and_dims;
 use backend::onnx::proto::{
     DataType, GraphProto, ModelProto, NodeProto, TypeValue, ValueInfoProto,
 };
@@ -38,13 +40,22 @@ pub struct Report {
     pub casts: u64,
 }
 
-/// The precision of a model: that of most of its floating-point weights.
+/// The precision of a model: that of most of its floating-point weights; without weights, that of most of
+/// its inner values.
 pub fn precision_of(model: &ModelProto) -> Precision {
-    let count = |kind: i32| -> usize {
+    let weights = |kind: i32| -> usize {
         let tensors = model.graph.iter().flat_map(|graph| &graph.initializer);
         tensors.filter(|t| t.data_type == kind).filter_map(|t| element_count(t).ok()).sum()
     };
-    if count(F16) > count(F32) { Precision::Fp16 } else { Precision::Fp32 }
+    let values = |kind: i32| {
+        let infos = model.graph.iter().flat_map(|graph| &graph.value_info);
+        infos.filter(|info| type_and_dims(info).0 == kind).count()
+    };
+    let (half, single) = match (weights(F16), weights(F32)) {
+        (0, 0) => (values(F16), values(F32)),
+        counts => counts,
+    };
+    if half > single { Precision::Fp16 } else { Precision::Fp32 }
 }
 
 /// Converts a model.
@@ -75,10 +86,16 @@ pub fn convert(model: &ModelProto) -> Result<(ModelProto, Report)> {
     conversion.outputs()?;
     let Conversion { nodes, initializers, mut report, .. } = conversion;
     report.casts = nodes.iter().filter(|node| node.op_type == "Cast").count() as u64;
-    let mut converted = model.clone();
+    let mut converted = ModelProto {
+        // from version 4 on, weights need not be listed among the inputs
+        ir_version: model.ir_version.max(4),
+        graph: None,
+        ..model.clone()
+    };
     converted.graph = Some(GraphProto {
         node: nodes,
         initializer: initializers,
+        input: inputs(graph).into_iter().cloned().collect(),
         // what the file said of inner values speaks of the old types
         value_info: retyped(graph),
         ..graph.clone()

@@ -80,6 +80,11 @@ pub fn attr_text(name: &str, value: &str) -> AttributeProto {
     AttributeProto { s: Some(value.as_bytes().to_vec()), ..named(name, AttributeType::String) }
 }
 
+/// A tensor attribute.
+pub fn attr_tensor(name: &str, value: TensorProto) -> AttributeProto {
+    AttributeProto { t: Some(value), ..named(name, AttributeType::Tensor) }
+}
+
 fn named(name: &str, kind: AttributeType) -> AttributeProto {
     AttributeProto { name: name.to_owned(), r#type: kind as i32, ..AttributeProto::default() }
 }

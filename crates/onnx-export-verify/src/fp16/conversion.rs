@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
-use backend::onnx::model::opset;
+use backend::onnx::model::{inputs, opset};
 use backend::onnx::node::{attr_int, is_default_domain, node};
 use backend::onnx::proto::{GraphProto, ModelProto, NodeProto, TensorProto};
 use backend::onnx::shape;
@@ -50,7 +50,7 @@ impl<'a> Conversion<'a> {
             0 => Kind::Unknown,
             _ => Kind::Other,
         };
-        for input in &graph.input {
+        for input in inputs(graph) {
             kinds.insert(input.name.clone(), kind(&input.name));
         }
         let mut weights = HashMap::new();
@@ -82,8 +82,9 @@ impl<'a> Conversion<'a> {
         if old.op_type == "Constant" && is_default_domain(old) && self.constant(old) {
             return Ok(());
         }
-        let half = is_default_domain(old) && works_in_half(&old.op_type, self.opset);
         let mut new = old.clone();
+        let fills = is_default_domain(old) && weights::fill_with_half(&mut new, &mut self.report)?;
+        let half = fills || is_default_domain(old) && works_in_half(&old.op_type, self.opset);
         for (index, input) in new.input.iter_mut().enumerate().filter(|(_, name)| !name.is_empty())
         {
             let wanted = if half && !keeps_type(&old.op_type, index) { F16 } else { F32 };

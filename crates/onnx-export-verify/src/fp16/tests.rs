@@ -124,6 +124,28 @@ fn an_output_that_is_used_again_is_used_in_float16() {
 }
 
 #[test]
+fn weights_of_old_files_and_filled_tensors_are_converted() {
+    let mut old = model(
+        vec![
+            node("ConstantOfShape", "k", &["s"], &["k"], vec![]),
+            node("Add", "a", &["x", "k"], &["a"], vec![]),
+            node("Mul", "m", &["a", "w"], &["y"], vec![]),
+        ],
+        vec![from_f32("w", &[1], &[2.0]), from_i64("s", &[1], &[1])],
+    );
+    old.ir_version = 3;
+    let graph = old.graph.as_mut().unwrap();
+    graph.input.push(value_info("w", F32, Some(&[Dim::Fixed(1)])));
+    graph.input.push(value_info("s", DataType::Int64 as i32, Some(&[Dim::Fixed(1)])));
+    let (new, report) = convert(&old).unwrap();
+    assert_eq!((new.ir_version, report.casts), (4, 2));
+    let graph = new.graph.as_ref().unwrap();
+    assert_eq!(graph.input.len(), 1, "weights are no inputs any more");
+    assert!(graph.value_info.iter().any(|i| backend::onnx::model::describe(i) == "k: f16[1]"));
+    assert_eq!(precision_of(&new), Precision::Fp16);
+}
+
+#[test]
 fn what_cannot_be_converted_is_named() {
     let refuse = |nodes, weights, what: &str| {
         let error = convert(&model(nodes, weights)).unwrap_err();

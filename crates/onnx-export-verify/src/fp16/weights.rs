@@ -1,7 +1,7 @@
 //! Rounds weights to float16 and counts what that costs.
 
 use anyhow::Result;
-use backend::onnx::node::{attribute, float, tensor};
+use backend::onnx::node::{attr_tensor, attribute, float, tensor};
 use backend::onnx::proto::{DataType, NodeProto, TensorProto};
 use backend::onnx::tensor::{from_f16, from_f32, values_f32};
 use half::f16;
@@ -39,6 +39,22 @@ pub(super) fn round(
     let dims: Vec<usize> =
         weight.dims.iter().filter_map(|&dim| usize::try_from(dim).ok()).collect();
     Ok(from_f16(&weight.name, &dims, &halves))
+}
+
+/// Makes a `ConstantOfShape` of float32 one of float16; `false` for every other node.
+pub(super) fn fill_with_half(node: &mut NodeProto, report: &mut Report) -> Result<bool> {
+    if node.op_type != "ConstantOfShape" {
+        return Ok(false);
+    }
+    // left out, the value is a float32 zero
+    let value = tensor(node, "value").cloned().unwrap_or_else(|| from_f32("value", &[1], &[0.0]));
+    if value.data_type != DataType::Float as i32 {
+        return Ok(false);
+    }
+    let value = round(&value, false, report)?;
+    node.attribute.retain(|attribute| attribute.name != "value");
+    node.attribute.push(attr_tensor("value", value));
+    Ok(true)
 }
 
 fn overflow(name: &str, value: f32) -> Fault {

@@ -153,7 +153,9 @@ impl Context<'_> {
             (row.max_abs, row.max_rel, row.cosine) = (f64::NAN, f64::NAN, None);
             (row.top1_agree, row.top5_agree) = (None, None);
             row.verdict = row.verdict.max(Verdict::Uncertified);
-            row.reasons.extend(why.iter().cloned());
+            if row.verdict != Verdict::Failed {
+                row.reasons.extend(why.iter().cloned());
+            }
         }
         out.rows.extend(rows);
         Ok(())

@@ -99,7 +99,11 @@ pub(super) fn outputs(node: &NodeProto, inputs: &[Option<&Value>], opset: i64) -
         | "GroupNormalization"
         | "CumSum"
         | "Trilu" => one(same(&call)),
-        "Dropout" => vec![Value::new(element, same(&call)), Value::new(BOOL, same(&call))],
+        "Dropout" => {
+            // before operator set 10 the mask had the type of the data
+            let mask = if opset < 10 { element } else { BOOL };
+            vec![Value::new(element, same(&call)), Value::new(mask, same(&call))]
+        }
         "Cast" => vec![Value::new(cast_target(node), same(&call))],
         "IsNaN" | "IsInf" => vec![Value::new(BOOL, same(&call))],
         "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Mod" | "Min" | "Max" | "Mean" | "Sum" => {
