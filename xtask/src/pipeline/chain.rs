@@ -14,6 +14,9 @@ use crate::fault::{self, BUG, ENVIRONMENT, INCOMPLETE};
 use crate::project::Project;
 use crate::ui;
 
+/// SIGHUP, SIGINT and SIGTERM: somebody wants the program to end, nothing went wrong in it.
+const ASKS_TO_END: [i32; 3] = [1, 2, 15];
+
 /// Everything that the stages of one chain share.
 pub(crate) struct Call<'a> {
     /// Where the programs are.
@@ -123,8 +126,11 @@ pub(crate) fn run(
             ui::failed(stage, result.took);
         }
         // a runner that was interrupted has left something to analyse; another stage has not
-        let keeps = result.exit == 0
-            || (result.exit == INCOMPLETE && (*stage == "runner" || !interrupt.seen()));
+        let keeps = match (result.exit, result.signal) {
+            (0, _) => true,
+            (INCOMPLETE, None) => *stage == "runner" || !interrupt.seen(),
+            _ => false,
+        };
         if !keeps {
             break;
         }
@@ -167,7 +173,10 @@ fn result_of(
     let (exit, signal) = match ended {
         Ok(status) => match (status.code(), signal_of(status)) {
             (Some(code), _) => (u8::try_from(code).unwrap_or(BUG), None),
-            (None, signal) if interrupted => (INCOMPLETE, signal),
+            // a stage may be gone before xtask's own handler has taken note of the same Ctrl-C
+            (None, Some(signal)) if interrupted || ASKS_TO_END.contains(&signal) => {
+                (INCOMPLETE, Some(signal))
+            }
             (None, signal) => (BUG, signal),
         },
         Err(error) => {

@@ -134,19 +134,25 @@ fn smoke(state: &mut State, backend: &str) -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+/// The newest smoke run; makes one when the steps before were not asked for.
+fn smoke_run(state: &mut State) -> anyhow::Result<PathBuf> {
+    if state.smoke_run.is_none()
+        && let Outcome::Failed(reason) = smoke(state, "sim")?
+    {
+        anyhow::bail!("{reason}");
+    }
+    state.smoke_run.clone().context("there is no smoke run")
+}
+
 fn verify(state: &mut State) -> anyhow::Result<Outcome> {
-    let Some(run) = state.smoke_run.clone() else {
-        return Ok(Outcome::LeftOut("no smoke run to verify".into()));
-    };
+    let run = smoke_run(state)?;
     let status = program(state, "analysis")?.arg("verify").arg(run).status()?;
     Ok(judged(status.success(), || format!("analysis verify ended with {status}")))
 }
 
 fn notebook(state: &mut State) -> anyhow::Result<Outcome> {
     const PLOTS: usize = 3;
-    let Some(run) = state.smoke_run.clone() else {
-        return Ok(Outcome::LeftOut("no smoke run to read".into()));
-    };
+    let run = smoke_run(state)?;
     if let Err(error) = setup::notebook(&state.project) {
         return Ok(Outcome::LeftOut(format!("{error:#}")));
     }
