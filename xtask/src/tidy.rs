@@ -3,6 +3,7 @@
 //! Rules that are broken fail; lengths that only ask for a second look are warnings.
 
 mod edges;
+mod features;
 mod text;
 
 use std::path::Path;
@@ -28,6 +29,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let project = Project::find(None)?;
     let root = project.root();
     let mut problems = edges::check(&metadata(root)?);
+    problems.extend(features::check(root)?);
     let files = text::sources(root)?;
     problems.extend(files.iter().flat_map(text::check));
     if args.lengths {

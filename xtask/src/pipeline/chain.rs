@@ -2,20 +2,23 @@
 //!
 //! Ctrl-C reaches the stage and xtask alike, since a terminal signals the whole group. xtask only takes
 //! note of it: the runner closes its files and ends with 5, and analysis still reads what was measured.
+//! SIGTERM and SIGHUP often reach xtask alone, from a supervisor; it passes them on to the stage.
 
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::binaries::Binaries;
 use crate::fault::{self, BUG, ENVIRONMENT, INCOMPLETE};
 use crate::project::Project;
 use crate::ui;
 
-/// SIGHUP, SIGINT and SIGTERM: somebody wants the program to end, nothing went wrong in it.
-const ASKS_TO_END: [i32; 3] = [1, 2, 15];
+/// Somebody wants the program to end; nothing went wrong in it.
+const ASKS_TO_END: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
 
 /// Everything that the stages of one chain share.
 pub(crate) struct Call<'a> {
@@ -60,23 +63,50 @@ impl StageResult {
     }
 }
 
-/// Whether Ctrl-C was pressed since the chain started.
-#[derive(Clone, Debug)]
-pub(crate) struct Interrupt(Arc<AtomicBool>);
+/// Whether somebody asked the chain to end since it started.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Interrupt {
+    seen: Arc<AtomicBool>,
+    /// Asked of xtask alone, as a supervisor does; the stage has not heard of it.
+    untold: Arc<AtomicBool>,
+}
 
 impl Interrupt {
-    /// From here on Ctrl-C does not end xtask.
+    /// From here on these signals do not end xtask.
     pub(crate) fn install() -> Self {
-        let flag = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&flag);
-        if let Err(error) = ctrlc::set_handler(move || seen.store(true, Ordering::SeqCst)) {
-            ui::warn(&format!("Ctrl-C will end the chain at once: {error}"));
+        let interrupt = Self::default();
+        let both = [&interrupt.seen, &interrupt.untold];
+        let wanted = [(SIGINT, &both[..1]), (SIGTERM, &both[..]), (SIGHUP, &both[..])];
+        for (signal, flags) in wanted {
+            for flag in flags {
+                if let Err(error) = signal_hook::flag::register(signal, Arc::clone(flag)) {
+                    ui::warn(&format!("signal {signal} will end the chain at once: {error}"));
+                }
+            }
         }
-        Self(flag)
+        interrupt
     }
 
     fn seen(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.seen.load(Ordering::SeqCst)
+    }
+
+    /// Waits for a stage, and passes on what it has not heard of.
+    fn wait(&self, child: &mut Child) -> std::io::Result<ExitStatus> {
+        const TICK: Duration = Duration::from_millis(5);
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(status);
+            }
+            if self.untold.swap(false, Ordering::SeqCst) {
+                // without unsafe code of our own, the tool that every Unix has sends it
+                let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+                if !told.is_ok_and(|status| status.success()) {
+                    ui::warn("the stage could not be told to end");
+                }
+            }
+            std::thread::sleep(TICK);
+        }
     }
 }
 
@@ -117,7 +147,9 @@ pub(crate) fn run(
     for stage in stages {
         ui::heading(stage);
         let started = Instant::now();
-        let ended = command(call, stage).env("TAILMARK_REVISION", &revision).status();
+        let mut command = command(call, stage);
+        let child = command.env("TAILMARK_REVISION", &revision).spawn();
+        let ended = child.and_then(|mut child| interrupt.wait(&mut child));
         let result = result_of(stage, ended, started, interrupt.seen());
         results.push(result);
         if result.exit == 0 {

@@ -265,3 +265,22 @@ fn ctrl_c_in_another_stage_ends_the_chain() {
     assert_eq!(child.wait().unwrap().code(), Some(5));
     assert_eq!(order(&project).iter().filter(|stage| *stage == "runner").count(), 0);
 }
+
+#[test]
+fn a_supervisor_that_ends_xtask_alone_ends_the_runner_in_order() {
+    let project = project();
+    let mut child = xtask(&project, &["pipeline", "pipelines/fake.toml", "--run", "r"])
+        .env(
+            "RUNNER_DO",
+            "trap 'echo closed >>log; exit 5' TERM; echo busy >>log; while :; do sleep 0.05; done",
+        )
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for(&project, "busy");
+    let process = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(5));
+    let log = project.read("log");
+    assert!(log.contains("closed") && log.lines().last().unwrap().starts_with("analysis"), "{log}");
+}
