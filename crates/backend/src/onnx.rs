@@ -3,7 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`proto`] | the messages of the file format |
-//! | [`file`] | load with clear errors, save atomically, external data, digest |
+//! | [`mod@file`] | load with clear errors, save atomically, external data, digest |
 //! | [`tensor`] | element types, values as numbers, new tensors |
 //! | [`node`] | attributes, and helpers that build nodes and value descriptions |
 //! | [`model`] | operator set, inputs and outputs, number of parameters |
