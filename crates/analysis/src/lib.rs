@@ -1,1 +1,28 @@
-//! stub
+//! Stage 4: samples → summary, comparison, claims, report. It depends on no backend: a report can be
+//! made on any machine that has the run folder.
+//!
+//! ```text
+//! load ─▶ summarize ─▶ judge, compare, claims ─▶ report::model ─▶ html, markdown, terminal
+//!                                              └▶ plot ─────────▶ svg, png
+//! ```
+//!
+//! Everything after [`load`] is a function from values to values; only [`stage`] writes.
+
+pub mod analyse;
+pub mod claims;
+pub mod cli;
+pub mod compare;
+pub mod config;
+pub mod format;
+pub mod judge;
+pub mod load;
+pub mod manifest;
+pub mod metric;
+pub mod plot;
+pub mod quantiles;
+pub mod render;
+pub mod report;
+pub mod series;
+pub mod stage;
+pub mod summarize;
+pub mod verify;

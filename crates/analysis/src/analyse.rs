@@ -1,0 +1,119 @@
+//! A run and its questions → every row that stage 4 writes. Pure.
+
+use pipeline::Verdict;
+use pipeline::artifact::{ClaimRow, ComparisonRow, SummaryRow};
+use stats::Share;
+
+use crate::claims;
+use crate::compare::{self, Rules, Side};
+use crate::config::Config;
+use crate::judge::{self, CaseVerdict};
+use crate::load::Run;
+use crate::summarize::{Asked, CaseSummary, summarize};
+
+/// A run, summed up and judged.
+#[derive(Debug)]
+pub struct Analysis {
+    /// Name of the pipeline.
+    pub name: String,
+    /// What was asked.
+    pub config: Config,
+    /// What was measured.
+    pub run: Run,
+    /// One a case, in the order of `run.cases`.
+    pub summaries: Vec<CaseSummary>,
+    /// One a case, likewise.
+    pub verdicts: Vec<CaseVerdict>,
+    /// Every case against the baseline.
+    pub comparison: Vec<ComparisonRow>,
+    /// Every claim.
+    pub claims: Vec<ClaimRow>,
+}
+
+impl Analysis {
+    /// Sums up and judges a run.
+    pub fn new(name: String, run: Run, config: Config) -> Self {
+        let asked =
+            Asked { percentiles: config.percentiles.0.clone(), confidence: config.confidence.0 };
+        let summaries: Vec<CaseSummary> =
+            run.cases.iter().map(|case| summarize(case, &run.engines, &asked)).collect();
+        let verdicts: Vec<CaseVerdict> = run
+            .cases
+            .iter()
+            .zip(&summaries)
+            .map(|(case, summary)| judge::judge(&run, case, summary))
+            .collect();
+        let skipped = |name: &str| {
+            run.cases.iter().find(|case| case.name == name).and_then(|case| case.skipped())
+        };
+        let claims = config
+            .claims
+            .iter()
+            .map(|claim| claims::judge(claim, &summaries, skipped, asked.confidence))
+            .collect();
+        let comparison = against_baseline(&run, &summaries, &config);
+        Self { name, config, run, summaries, verdicts, comparison, claims }
+    }
+
+    /// Rows of `summary.parquet`.
+    pub fn summary_rows(&self) -> Vec<SummaryRow> {
+        self.summaries.iter().flat_map(|summary| summary.rows.iter().cloned()).collect()
+    }
+
+    /// The row of a case, a comparison and a metric against the baseline.
+    pub fn comparison_of(&self, case: &str, metric: &str) -> Option<&ComparisonRow> {
+        self.comparison.iter().find(|row| row.case == case && row.metric == metric)
+    }
+
+    /// The percentile that stands for the tail: p99 when it was asked for, else the highest.
+    pub fn tail(&self) -> Share {
+        let shares = &self.config.percentiles.0;
+        let p99 = shares.iter().copied().find(|share| share.ppm() == 990_000);
+        p99.or(shares.last().copied()).unwrap_or(Share::MEDIAN)
+    }
+
+    /// The percentile that stands for the middle: the median when it was asked for, else the lowest.
+    pub fn middle(&self) -> Share {
+        let shares = &self.config.percentiles.0;
+        let median = shares.iter().copied().find(|&share| share == Share::MEDIAN);
+        median.or(shares.first().copied()).unwrap_or(Share::MEDIAN)
+    }
+
+    /// Whether a case FAILED or the run was cut off.
+    pub fn is_incomplete(&self) -> bool {
+        !self.run.interrupted.is_empty()
+            || self.verdicts.iter().any(|judged| judged.verdict == Verdict::Failed)
+    }
+
+    /// Whether `--strict` ends with exit 5.
+    pub fn fails_strictly(&self) -> bool {
+        let fine = |verdict| matches!(verdict, Verdict::Valid | Verdict::Skipped);
+        self.is_incomplete()
+            || self.verdicts.iter().any(|judged| !fine(judged.verdict))
+            || self.claims.iter().any(|claim| claim.verdict == claims::FAILS)
+    }
+}
+
+fn against_baseline(run: &Run, summaries: &[CaseSummary], config: &Config) -> Vec<ComparisonRow> {
+    let rules = Rules {
+        percentiles: config.percentiles.0.clone(),
+        margin: config.margin.get(),
+        confidence: config.confidence.0,
+    };
+    let sides: Vec<Side<'_>> = run
+        .cases
+        .iter()
+        .zip(summaries)
+        .filter(|(case, _)| !case.rounds.is_empty())
+        .map(|(case, summary)| Side { case, summary })
+        .collect();
+    let baseline = config.baseline.as_str();
+    let Some(&base) = sides.iter().find(|side| side.case.name == baseline) else {
+        return Vec::new();
+    };
+    sides
+        .iter()
+        .filter(|side| side.case.name != baseline)
+        .flat_map(|&side| compare::compare(side, base, &rules))
+        .collect()
+}

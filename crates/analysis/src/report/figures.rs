@@ -1,0 +1,213 @@
+//! Which figures a report has, and the data of each.
+
+use pipeline::Verdict;
+use pipeline::artifact::TelemetryRow;
+
+use crate::analyse::Analysis;
+use crate::load::Case;
+use crate::metric::{Metric, Quantity, Statistic};
+use crate::plot::comparison::{self, Point, Row};
+use crate::plot::percentiles::{self, Curve};
+use crate::plot::timeline::{self, RoundLine, Strip};
+use crate::plot::{Figure, histogram};
+use crate::summarize::CaseSummary;
+
+/// Cases that have samples, with their place for the colour.
+fn drawn(analysis: &Analysis) -> impl Iterator<Item = (usize, &Case, &CaseSummary)> {
+    let pairs = analysis.run.cases.iter().zip(&analysis.summaries).enumerate();
+    pairs
+        .map(|(place, (case, summary))| (place, case, summary))
+        .filter(|(_, case, _)| case.samples().next().is_some())
+}
+
+/// Says which modes are not drawn; `None` when all are.
+pub fn skipped(analysis: &Analysis) -> Option<String> {
+    let names: Vec<String> = analysis
+        .verdicts
+        .iter()
+        .filter(|judged| judged.verdict == Verdict::Skipped)
+        .map(|judged| {
+            let reason = judged.reasons.first().map_or("", String::as_str);
+            format!("`{}` was skipped and is not drawn: {reason}.", judged.case)
+        })
+        .collect();
+    (!names.is_empty()).then(|| names.join(" "))
+}
+
+fn point(summary: &CaseSummary, metric: Metric) -> Option<Point> {
+    let row = summary.row(metric)?;
+    Some(Point { estimate: row.estimate?, lower: row.lower, upper: row.upper })
+}
+
+/// Throughput and response side by side.
+pub fn comparison(analysis: &Analysis) -> Option<Figure> {
+    let time = |share| Metric::Time(Quantity::Response, Statistic::Percentile(share));
+    let tail = analysis.tail();
+    let rows: Vec<Row> = drawn(analysis)
+        .filter_map(|(place, case, summary)| {
+            Some(Row {
+                case: case.name.clone(),
+                place,
+                throughput: point(summary, Metric::Throughput)?,
+                middle: point(summary, time(analysis.middle()))?,
+                tail: point(summary, time(tail))?,
+            })
+        })
+        .collect();
+    comparison::figure(&rows, &analysis.middle().to_string(), &tail.to_string())
+}
+
+/// One histogram a mode.
+pub fn histograms(analysis: &Analysis) -> Vec<Figure> {
+    drawn(analysis)
+        .filter_map(|(place, case, summary)| {
+            let series = summary.series(Quantity::Compute)?;
+            histogram::figure(&histogram::Data {
+                case: &case.name,
+                place,
+                quantity: Quantity::Compute.name(),
+                sorted: &series.sorted,
+                quantum_ns: case.setup().map_or(1, |row| row.clock_quantum_ns),
+                streams: case.streams(),
+            })
+        })
+        .collect()
+}
+
+/// One timeline a mode.
+pub fn timelines(analysis: &Analysis) -> Vec<Figure> {
+    let telemetry = analysis.run.telemetry.as_deref().unwrap_or_default();
+    drawn(analysis)
+        .filter_map(|(place, case, summary)| {
+            let series = summary.series(Quantity::Compute)?;
+            let stamped = |samples: &[pipeline::samples::Sample]| {
+                samples.iter().map(|sample| (sample.done_ns, sample.compute_ns)).collect()
+            };
+            let rounds: Vec<RoundLine> = case
+                .rounds
+                .iter()
+                .filter(|round| !round.steady.is_empty())
+                .map(|round| RoundLine {
+                    index: round.index,
+                    warm_up: stamped(&round.warm_up),
+                    steady: stamped(&round.steady),
+                })
+                .collect();
+            let strips = strips(telemetry, &rounds);
+            timeline::figure(&timeline::Data {
+                case: &case.name,
+                place,
+                quantity: Quantity::Compute.name(),
+                streams: case.streams(),
+                rounds,
+                sorted: &series.sorted,
+                strips,
+            })
+        })
+        .collect()
+}
+
+/// A sensor that may be drawn below the samples.
+struct Sensor {
+    name: &'static str,
+    read: fn(&TelemetryRow) -> Option<f64>,
+    least_span: f64,
+    from_zero: bool,
+}
+
+/// Most strips below one timeline.
+const MOST_STRIPS: usize = 4;
+
+/// The sensors, the most telling first.
+const SENSORS: [Sensor; 8] = [
+    Sensor {
+        name: "GPU clock (MHz)",
+        read: |row| row.sm_clock_mhz.map(|mhz| mhz as f64),
+        least_span: 100.0,
+        from_zero: false,
+    },
+    Sensor {
+        name: "GPU power (W)",
+        read: |row| row.power_mw.map(|mw| mw as f64 / 1e3),
+        least_span: 5.0,
+        from_zero: true,
+    },
+    Sensor {
+        name: "GPU temperature (°C)",
+        read: |row| row.temperature_mc.map(|mc| mc as f64 / 1e3),
+        least_span: 4.0,
+        from_zero: false,
+    },
+    Sensor {
+        name: "CPU clock, mean of all cores (GHz)",
+        read: |row| row.cpu_clock_khz.map(|khz| khz as f64 / 1e6),
+        least_span: 0.4,
+        from_zero: false,
+    },
+    Sensor {
+        name: "busy cores of the host (%)",
+        read: |row| row.cpu_utilisation.map(|share| share * 100.0),
+        least_span: 100.0,
+        from_zero: true,
+    },
+    Sensor {
+        name: "processor time taken by the hypervisor (%)",
+        read: |row| row.cpu_steal.map(|share| share * 100.0),
+        least_span: 10.0,
+        from_zero: true,
+    },
+    Sensor {
+        name: "CPU temperature (°C)",
+        read: |row| row.cpu_temperature_mc.map(|mc| mc as f64 / 1e3),
+        least_span: 4.0,
+        from_zero: false,
+    },
+    Sensor {
+        name: "load average over a minute",
+        read: |row| row.load_1m,
+        least_span: 1.0,
+        from_zero: true,
+    },
+];
+
+fn strips(telemetry: &[TelemetryRow], rounds: &[RoundLine]) -> Vec<Strip> {
+    let spans: Vec<(i64, i64)> = rounds.iter().map(RoundLine::span).collect();
+    let inside = |at: i64| spans.iter().any(|&(start, end)| (start..=end).contains(&at));
+    SENSORS
+        .iter()
+        .filter_map(|sensor| {
+            let readings: Vec<(i64, f64)> = telemetry
+                .iter()
+                .filter(|row| inside(row.at_ns))
+                .filter_map(|row| Some((row.at_ns, (sensor.read)(row)?)))
+                .collect();
+            (!readings.is_empty()).then(|| Strip {
+                name: sensor.name.to_owned(),
+                readings,
+                least_span: sensor.least_span,
+                from_zero: sensor.from_zero,
+            })
+        })
+        .take(MOST_STRIPS)
+        .collect()
+}
+
+/// Percentiles of the response of all modes.
+pub fn percentiles(analysis: &Analysis) -> Option<Figure> {
+    let curves: Vec<Curve<'_>> = drawn(analysis)
+        .filter_map(|(place, case, summary)| {
+            let series = summary.series(Quantity::Response)?;
+            let points = analysis.config.percentiles.0.iter().filter_map(|&share| {
+                let metric = Metric::Time(Quantity::Response, Statistic::Percentile(share));
+                Some((share, point(summary, metric)?))
+            });
+            Some(Curve {
+                case: &case.name,
+                place,
+                sorted: &series.sorted,
+                points: points.collect(),
+            })
+        })
+        .collect();
+    percentiles::figure(&curves, Quantity::Response.name())
+}
