@@ -1,3 +1,5 @@
+//! The simulator keeps its promises: seeded, timed, and faulty where it is told to be.
+
 use std::time::Instant;
 
 use super::*;
