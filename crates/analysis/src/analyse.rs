@@ -8,7 +8,7 @@ use crate::claims;
 use crate::compare::{self, Rules, Side};
 use crate::config::Config;
 use crate::judge::{self, CaseVerdict};
-use crate::load::Run;
+use crate::load::{Case, Run};
 use crate::summarize::{Asked, CaseSummary, summarize};
 
 /// A run, summed up and judged.
@@ -43,9 +43,8 @@ impl Analysis {
             .zip(&summaries)
             .map(|(case, summary)| judge::judge(&run, case, summary))
             .collect();
-        let skipped = |name: &str| {
-            run.cases.iter().find(|case| case.name == name).and_then(|case| case.skipped())
-        };
+        let skipped =
+            |name: &str| run.cases.iter().find(|case| case.name == name).and_then(Case::skipped);
         let claims = config
             .claims
             .iter()

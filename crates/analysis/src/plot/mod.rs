@@ -7,6 +7,7 @@ pub mod histogram;
 pub mod paint;
 pub mod percentiles;
 pub mod scene;
+pub mod strip;
 pub mod timeline;
 
 use axis::{Axis, TimeUnit, labels};

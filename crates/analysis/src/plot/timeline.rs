@@ -1,7 +1,8 @@
 //! Latency over time, rounds side by side, with what the sensors saw below it.
 
-use super::axis::{Axis, labels, nice_step};
+use super::axis::Axis;
 use super::scene::{Anchor, Ink, SMALL, Scene, TITLE};
+use super::strip::{LEFT, RIGHT, STRIP, STRIP_GAP, Strip, Time, WIDTH, draw_seconds, draw_strip};
 use super::{Figure, draw_y, font, time_ticks};
 use crate::format::{count, duration, number};
 
@@ -35,58 +36,12 @@ pub struct RoundLine {
     pub steady: Vec<(i64, i64)>,
 }
 
-/// The readings of one sensor.
-#[derive(Clone, Debug)]
-pub struct Strip {
-    /// Name and unit.
-    pub name: String,
-    /// Host stamp in ns and reading.
-    pub readings: Vec<(i64, f64)>,
-    /// Least length of the axis, in units.
-    pub least_span: f64,
-    /// Whether the axis begins at zero.
-    pub from_zero: bool,
-}
-
-const WIDTH: f64 = 860.0;
-const LEFT: f64 = 58.0;
-const RIGHT: f64 = WIDTH - 14.0;
 const TOP: f64 = 50.0;
 const PLOT: f64 = 190.0;
-const STRIP: f64 = 34.0;
-const STRIP_GAP: f64 = 26.0;
-const ROUND_GAP: f64 = 5.0;
 /// Samples up to which each is a dot of its own.
 const MOST_DOTS: usize = 1500;
 /// Warm-up samples of a round up to which each is a dot of its own.
 const MOST_WARM_UP: usize = 60;
-
-/// Where a host stamp lies: rounds stand side by side, as long as they took.
-struct Time {
-    spans: Vec<(i64, i64)>,
-    px_per_ns: f64,
-}
-
-impl Time {
-    fn new(rounds: &[RoundLine]) -> Self {
-        let spans: Vec<(i64, i64)> = rounds.iter().map(RoundLine::span).collect();
-        let total: i64 = spans.iter().map(|(start, end)| end - start).sum();
-        let gaps = ROUND_GAP * (rounds.len().max(1) - 1) as f64;
-        Self { spans, px_per_ns: (RIGHT - LEFT - gaps) / total.max(1) as f64 }
-    }
-
-    /// Left and right end of a round.
-    fn ends(&self, round: usize) -> (f64, f64) {
-        let before: i64 = self.spans[..round].iter().map(|(start, end)| end - start).sum();
-        let left = LEFT + before as f64 * self.px_per_ns + ROUND_GAP * round as f64;
-        let (start, end) = self.spans[round];
-        (left, left + (end - start) as f64 * self.px_per_ns)
-    }
-
-    fn at(&self, round: usize, stamp: i64) -> f64 {
-        self.ends(round).0 + (stamp - self.spans[round].0) as f64 * self.px_per_ns
-    }
-}
 
 impl RoundLine {
     /// First and last stamp, warm-up included.
@@ -99,36 +54,20 @@ impl RoundLine {
 /// Draws the timeline; `None` without samples.
 pub fn figure(data: &Data<'_>) -> Option<Figure> {
     let (first, last) = (*data.sorted.first()?, *data.sorted.last()?);
-    let rank =
-        |ppm: usize| data.sorted[(data.sorted.len() * ppm / 1_000_000).min(data.sorted.len() - 1)];
-    let (median, tail) = (rank(500_000), rank(990_000));
-    let end = last.min(tail.saturating_add((tail - median).max(1).saturating_mul(2)));
-    let beyond = data.sorted.iter().filter(|&&value| value > end).count();
+    let rank = |percent: usize| data.sorted[(data.sorted.len() - 1) * percent / 100];
+    let (median, slow) = (rank(50), rank(99));
+    let end = last.min(slow.saturating_add((slow - median).max(1).saturating_mul(2)));
     let drawn = if data.sorted.len() > MOST_DOTS {
         "Line: median; band: the middle 80 % of each moment; dots: the slowest 1 % of all."
     } else {
         "Each dot is an inference."
     };
-    let strips: Vec<String> = data
-        .strips
-        .iter()
-        .filter_map(|strip| {
-            let values = || strip.readings.iter().map(|&(_, value)| value);
-            let (low, high) = (values().reduce(f64::min)?, values().reduce(f64::max)?);
-            Some(format!("{} {} to {}", strip.name, number(low), number(high)))
-        })
-        .collect();
     let rounds = data.rounds.len();
-    let sensors = if strips.is_empty() {
-        String::from(" No sensor readings.")
-    } else {
-        format!(" Sensors: {}.", strips.join("; "))
-    };
     Some(Figure {
         file: format!("timeline-{}", data.case),
         title: format!("{}: {} time over the run", data.case, data.quantity),
         alt: format!(
-            "{} time of {} over {rounds} {}: {} inferences between {} and {}, median {}.{sensors}",
+            "{} time of {} over {rounds} {}: {} inferences between {} and {}, median {}. {}",
             capital(data.quantity),
             data.case,
             if rounds == 1 { "round" } else { "rounds" },
@@ -136,10 +75,23 @@ pub fn figure(data: &Data<'_>) -> Option<Figure> {
             duration(first as f64),
             duration(last as f64),
             duration(median as f64),
+            sensors_in_words(&data.strips),
         ),
         caption: format!("{drawn} Grey: warm-up, which does not count."),
-        scene: draw(data, first, end, last, beyond),
+        scene: draw(data, &Range { first, slow, end, last }),
     })
+}
+
+/// Values that shape the drawing, in ns.
+struct Range {
+    /// Fastest.
+    first: i64,
+    /// 99 % are at or below it.
+    slow: i64,
+    /// Upper end of the axis.
+    end: i64,
+    /// Slowest.
+    last: i64,
 }
 
 fn capital(word: &str) -> String {
@@ -147,72 +99,105 @@ fn capital(word: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
-fn draw(data: &Data<'_>, first: i64, end: i64, slowest: i64, beyond: usize) -> Scene {
-    let strips = data.strips.len() as f64;
+fn sensors_in_words(strips: &[Strip]) -> String {
+    let words: Vec<String> = strips
+        .iter()
+        .filter_map(|strip| {
+            let values = || strip.readings.iter().map(|&(_, value)| value);
+            let (low, high) = (values().reduce(f64::min)?, values().reduce(f64::max)?);
+            Some(format!("{} {} to {}", strip.name, number(low), number(high)))
+        })
+        .collect();
+    if words.is_empty() {
+        "No sensor readings.".to_owned()
+    } else {
+        format!("Sensors: {}.", words.join("; "))
+    }
+}
+
+fn draw(data: &Data<'_>, range: &Range) -> Scene {
     let bottom = TOP + PLOT;
-    let height = bottom + strips * (STRIP + STRIP_GAP) + 40.0;
+    let height = bottom + data.strips.len() as f64 * (STRIP + STRIP_GAP) + 40.0;
     let mut scene = Scene::new(WIDTH, height);
     let time = Time::new(&data.rounds);
-    let room = ((end - first) as f64 * 0.06).max(1.0);
-    let y = Axis::linear((first as f64 - room, end as f64 + room), (bottom, TOP));
+    let room = ((range.end - range.first) as f64 * 0.06).max(1.0);
+    let low = range.first as f64 - room;
+    let y = Axis::linear((low, range.end as f64 + room), (bottom, TOP));
     scene.rect([0.0, 0.0, WIDTH, height], Ink::Paper, 1.0);
     scene.text((12.0, 15.0), data.case, TITLE, Ink::Series(data.place), Anchor::Start);
-    for round in 0..data.rounds.len() {
-        let (left, right) = time.ends(round);
+    for (k, round) in data.rounds.iter().enumerate() {
+        let (left, right) = time.ends(k);
         scene.rect([left, TOP, right, bottom], Ink::Stripe, 1.0);
-        let long = format!("round {}", data.rounds[round].index + 1);
-        let short = (data.rounds[round].index + 1).to_string();
-        let text = if font::width(&long, SMALL) + 6.0 < right - left { long } else { short };
-        if font::width(&text, SMALL) + 3.0 < right - left {
-            let middle = f64::midpoint(left, right);
-            scene.text((middle, TOP - 9.0), text, SMALL, Ink::Muted, Anchor::Middle);
-        }
+        draw_round_name(&mut scene, (left, right), round.index + 1);
     }
     let (ticks, words, unit) = time_ticks(&y, 5);
     draw_y(&mut scene, &y, &ticks, &words, LEFT, RIGHT);
     let overlapped = if data.streams > 1 { ", overlapped" } else { "" };
-    let mut note = format!("{} time ({unit}){overlapped}", data.quantity);
-    if beyond > 0 {
-        note = format!(
-            "{note}; triangles: {} beyond, up to {}",
-            count(beyond as u64),
-            duration(slowest as f64)
-        );
-    }
+    let beyond = data.sorted.iter().filter(|&&value| value > range.end).count();
+    let cut = if beyond > 0 {
+        let slowest = duration(range.last as f64);
+        format!("; triangles: {} beyond, up to {slowest}", count(beyond as u64))
+    } else {
+        String::new()
+    };
+    let note = format!("{} time ({unit}){overlapped}{cut}", data.quantity);
     scene.text((RIGHT, 15.0), note, SMALL, Ink::Muted, Anchor::End);
-    let ink = Ink::Series(data.place);
-    let many = data.sorted.len() > MOST_DOTS;
-    let slow = data.sorted[data.sorted.len() * 99 / 100];
-    for (k, round) in data.rounds.iter().enumerate() {
-        let place = |stamp: i64| time.at(k, stamp);
-        let dot = |scene: &mut Scene, &(stamp, value): &(i64, i64), ink: Ink| {
-            if value <= end {
-                scene.dot((place(stamp), y.at(value as f64)), 1.5, ink, 0.7);
-            } else {
-                let x = place(stamp);
-                let tip = vec![(x - 3.0, TOP + 6.0), (x, TOP + 1.0), (x + 3.0, TOP + 6.0)];
-                scene.area(tip, ink, 1.0);
-            }
-        };
-        if many && round.warm_up.len() > MOST_WARM_UP {
-            draw_bands(&mut scene, &time, &y, k, &round.warm_up, Ink::Muted);
-        } else {
-            round.warm_up.iter().for_each(|sample| dot(&mut scene, sample, Ink::Muted));
-        }
-        if many {
-            draw_bands(&mut scene, &time, &y, k, &round.steady, ink);
-            let tail = round.steady.iter().filter(|(_, value)| *value > slow);
-            tail.for_each(|sample| dot(&mut scene, sample, ink));
-        } else {
-            round.steady.iter().for_each(|sample| dot(&mut scene, sample, ink));
-        }
+    for round in 0..data.rounds.len() {
+        draw_round(&mut scene, data, range, &time, &y, round);
     }
     for (k, strip) in data.strips.iter().enumerate() {
         let top = bottom + STRIP_GAP + k as f64 * (STRIP + STRIP_GAP);
-        draw_strip(&mut scene, &time, data.rounds.len(), strip, top);
+        draw_strip(&mut scene, &time, strip, top);
     }
     draw_seconds(&mut scene, &time, height - 40.0);
     scene
+}
+
+/// `round 3`, or `3`, or nothing, as there is room.
+fn draw_round_name(scene: &mut Scene, (left, right): (f64, f64), number: i64) {
+    let fits = |text: &String| font::roomy(text, SMALL) + 4.0 < right - left;
+    let name = [format!("round {number}"), number.to_string()].into_iter().find(fits);
+    if let Some(name) = name {
+        let middle = f64::midpoint(left, right);
+        scene.text((middle, TOP - 9.0), name, SMALL, Ink::Muted, Anchor::Middle);
+    }
+}
+
+/// Dots while there are few samples; else bands, with dots for the slowest.
+fn draw_round(
+    scene: &mut Scene,
+    data: &Data<'_>,
+    range: &Range,
+    time: &Time,
+    y: &Axis,
+    round: usize,
+) {
+    let dot = |scene: &mut Scene, &(stamp, value): &(i64, i64), ink: Ink| {
+        let x = time.at(round, stamp);
+        if value <= range.end {
+            scene.dot((x, y.at(value as f64)), 1.5, ink, 0.7);
+        } else {
+            let tip = vec![(x - 3.0, TOP + 6.0), (x, TOP + 1.0), (x + 3.0, TOP + 6.0)];
+            scene.area(tip, ink, 1.0);
+        }
+    };
+    let RoundLine { warm_up, steady, .. } = &data.rounds[round];
+    let ink = Ink::Series(data.place);
+    let many = data.sorted.len() > MOST_DOTS;
+    if many && warm_up.len() > MOST_WARM_UP {
+        draw_bands(scene, time, y, round, warm_up, Ink::Muted);
+    } else {
+        for sample in warm_up {
+            dot(scene, sample, Ink::Muted);
+        }
+    }
+    if many {
+        draw_bands(scene, time, y, round, steady, ink);
+    }
+    let shown = |value: i64| !many || value > range.slow;
+    for sample in steady.iter().filter(|(_, value)| shown(*value)) {
+        dot(scene, sample, ink);
+    }
 }
 
 /// The median of every moment as a line, the middle 80 % as a band.
@@ -244,70 +229,6 @@ fn draw_bands(
     scene.area(upper.chain(lower).collect(), ink, 0.3);
     let medians = columns.iter().map(|(x, values)| (*x, rank(values, 50))).collect();
     scene.path(medians, ink, 1.5);
-}
-
-fn draw_strip(scene: &mut Scene, time: &Time, rounds: usize, strip: &Strip, top: f64) {
-    let bottom = top + STRIP;
-    let values = || strip.readings.iter().map(|&(_, value)| value);
-    let low = values().fold(f64::INFINITY, f64::min);
-    let high = values().fold(f64::NEG_INFINITY, f64::max);
-    let (low, high) = if strip.from_zero {
-        (0.0, high.max(strip.least_span))
-    } else {
-        let room = ((strip.least_span - (high - low)) / 2.0).max((high - low) * 0.1);
-        ((low - room).max(0.0), high + room)
-    };
-    let axis = Axis::linear((low, high), (bottom, top));
-    scene.text((LEFT, top - 9.0), &strip.name, SMALL, Ink::Muted, Anchor::Start);
-    let ticks = axis.ticks(2);
-    let ends: Vec<f64> = match ticks.as_slice() {
-        [first, .., last] => vec![*first, *last],
-        _ => ticks.clone(),
-    };
-    let words = labels(&ends);
-    draw_y(scene, &axis, &ends, &words, LEFT, RIGHT);
-    for round in 0..rounds {
-        let (start, end) = time.spans[round];
-        let points: Vec<(f64, f64)> = strip
-            .readings
-            .iter()
-            .filter(|(stamp, _)| (start..=end).contains(stamp))
-            .map(|&(stamp, value)| (time.at(round, stamp), axis.at(value)))
-            .collect();
-        if let [only] = points.as_slice() {
-            scene.dot(*only, 1.5, Ink::Text, 1.0);
-        } else if !points.is_empty() {
-            scene.path(points, Ink::Text, 1.0);
-        }
-    }
-}
-
-/// Ticks in seconds of the time that the rounds took together.
-fn draw_seconds(scene: &mut Scene, time: &Time, top: f64) {
-    let total = time.spans.iter().map(|(start, end)| end - start).sum::<i64>() as f64 / 1e9;
-    if total <= 0.0 {
-        return;
-    }
-    let step = nice_step(total / 12.0);
-    let ticks: Vec<f64> = (0..=(total / step + 1e-9) as usize).map(|k| k as f64 * step).collect();
-    let words = labels(&ticks);
-    for (tick, word) in ticks.iter().zip(&words) {
-        let mut rest = (tick * 1e9) as i64;
-        for (round, (start, end)) in time.spans.iter().enumerate() {
-            let last = round + 1 == time.spans.len();
-            if rest <= end - start || last {
-                let x = time.at(round, start + rest.min(end - start));
-                scene.line((x, top), (x, top + 4.0), Ink::Muted, 1.0);
-                scene.text((x, top + 12.0), word, SMALL, Ink::Muted, Anchor::Middle);
-                break;
-            }
-            rest -= end - start;
-        }
-    }
-    let caption = "seconds in this mode, rounds joined; other modes ran between them";
-    let plain = "seconds in this mode";
-    let text = if time.spans.len() > 1 { caption } else { plain };
-    scene.text((f64::midpoint(LEFT, RIGHT), top + 29.0), text, SMALL, Ink::Muted, Anchor::Middle);
 }
 
 #[cfg(test)]

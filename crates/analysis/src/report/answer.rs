@@ -50,14 +50,13 @@ fn best(analysis: &Analysis, metric: Metric, does: &str) -> Option<Line> {
         }
     });
     let (row, verdict) = *rows.first()?;
-    let mut text = format!("`{}` {does}: {}", row.case, figure(row));
-    text.push_str(&standing(analysis, row, metric));
-    if row.verdict == Verdict::TooShort {
-        text.push_str("; TOO-SHORT");
-    }
-    if verdict != Verdict::Valid {
-        text.push_str(&format!("; the case is {verdict}"));
-    }
+    let short = if row.verdict == Verdict::TooShort { "; TOO-SHORT" } else { "" };
+    let doubt = match verdict {
+        Verdict::Valid => String::new(),
+        _ => format!("; the case is {verdict}"),
+    };
+    let standing = standing(analysis, row, metric);
+    let text = format!("`{}` {does}: {}{standing}{short}{doubt}", row.case, figure(row));
     let sure = verdict == Verdict::Valid && row.verdict == Verdict::Valid;
     Some(Line { tone: if sure { Tone::Good } else { Tone::Warn }, text: format!("{text}.") })
 }

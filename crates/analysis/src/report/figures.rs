@@ -8,7 +8,8 @@ use crate::load::Case;
 use crate::metric::{Metric, Quantity, Statistic};
 use crate::plot::comparison::{self, Point, Row};
 use crate::plot::percentiles::{self, Curve};
-use crate::plot::timeline::{self, RoundLine, Strip};
+use crate::plot::strip::Strip;
+use crate::plot::timeline::{self, RoundLine};
 use crate::plot::{Figure, histogram};
 use crate::summarize::CaseSummary;
 

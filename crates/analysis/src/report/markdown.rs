@@ -1,27 +1,30 @@
 //! The report as Markdown: the same tables, and the plots as PNG files.
 
-use super::model::{Block, Cell, Report, Table, Tone};
+use super::model::{Block, Cell, Line, Report, Table, Tone};
 
 /// Writes the report.
 pub fn write(report: &Report) -> String {
-    let mut text = format!("# {}\n\n{}\n\n", report.title, report.subtitle);
-    for line in &report.answer {
-        let mark = match line.tone {
-            Tone::Plain | Tone::Good => "",
-            Tone::Warn => "⚠ ",
-            Tone::Bad => "✗ ",
-        };
-        text.push_str(&format!("- {mark}{}\n", line.text));
-    }
+    let mut parts = vec![format!("# {}\n\n{}\n", report.title, report.subtitle)];
+    parts.push(report.answer.iter().map(write_line).collect());
     for section in &report.sections {
-        text.push_str(&format!("\n## {}\n", section.title));
-        for block in &section.blocks {
-            text.push('\n');
-            text.push_str(&write_block(block, report));
-        }
+        parts.push(format!("## {}\n", section.title));
+        parts.extend(section.blocks.iter().map(|block| write_block(block, report)));
     }
-    text.push_str(&format!("\n---\n\n{}\n", report.footer));
-    text
+    parts.push(format!("---\n\n{}\n", report.footer));
+    parts.join("\n")
+}
+
+fn write_line(line: &Line) -> String {
+    let mark = match line.tone {
+        Tone::Plain | Tone::Good => "",
+        Tone::Warn => "⚠ ",
+        Tone::Bad => "✗ ",
+    };
+    point(&format!("{mark}{}", line.text))
+}
+
+fn point(text: &str) -> String {
+    format!("- {text}\n")
 }
 
 fn write_block(block: &Block, report: &Report) -> String {
@@ -42,7 +45,7 @@ fn write_block(block: &Block, report: &Report) -> String {
                 .collect::<Vec<_>>()
                 .join("\n")
         }
-        Block::List(points) => points.iter().map(|point| format!("- {point}\n")).collect(),
+        Block::List(points) => points.iter().map(|text| point(text)).collect(),
         Block::Code(code) => format!("```sh\n{code}\n```\n"),
         Block::Terms(terms) => {
             let row = |(term, meaning): &(String, String)| {
@@ -57,13 +60,12 @@ fn write_table(table: &Table) -> String {
     let titles: Vec<String> = table.columns.iter().map(|column| escaped(&column.title)).collect();
     let rules: Vec<&str> =
         table.columns.iter().map(|column| if column.numeric { "---:" } else { "---" }).collect();
-    let mut text =
-        format!("{}\n\n| {} |\n|{}|\n", table.caption, titles.join(" | "), rules.join("|"));
-    for row in &table.rows {
+    let head = format!("{}\n\n| {} |\n|{}|\n", table.caption, titles.join(" | "), rules.join("|"));
+    let row = |row: &Vec<Cell>| {
         let cells: Vec<String> = row.iter().map(write_cell).collect();
-        text.push_str(&format!("| {} |\n", cells.join(" | ")));
-    }
-    text
+        format!("| {} |\n", cells.join(" | "))
+    };
+    std::iter::once(head).chain(table.rows.iter().map(row)).collect()
 }
 
 fn write_cell(cell: &Cell) -> String {

@@ -4,15 +4,16 @@
 
 use pipeline::{Provenance, Verdict};
 
-use super::{answer, figures, tables, words};
+use super::{answer, facts, figures, tables, words};
 use crate::analyse::Analysis;
 use crate::metric::Quantity;
 use crate::plot::Figure;
 
 /// How a line or a cell should strike the reader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tone {
     /// Nothing special.
+    #[default]
     Plain,
     /// As hoped.
     Good,
@@ -57,12 +58,6 @@ pub struct Cell {
     pub detail: String,
     /// The place of the mode that it names.
     pub mode: Option<usize>,
-}
-
-impl Default for Tone {
-    fn default() -> Self {
-        Self::Plain
-    }
 }
 
 impl Cell {
@@ -184,15 +179,16 @@ pub struct Report {
 
 /// Makes the view. `provenance` is that of `summary.parquet`: a report of the same files is the same.
 pub fn report(analysis: &Analysis, provenance: &Provenance) -> Report {
-    let mut all = Vec::new();
-    let sections = sections(analysis, provenance, &mut all);
+    let mut draft = Draft::default();
+    add_measured(analysis, &mut draft);
+    add_background(analysis, provenance, &mut draft);
     let fact = |key: &str| provenance.get(key).unwrap_or("unknown");
     Report {
         title: format!("{}: how fast, and how sure", analysis.name),
         subtitle: subtitle(analysis),
         answer: answer::answer(analysis),
-        sections,
-        figures: all,
+        sections: draft.sections,
+        figures: draft.figures,
         footer: format!(
             "Made by Tailmark {} at revision {}, {}. Every number here can be derived again from the Parquet files beside this report: `analysis verify` does it.",
             fact("tailmark.version"),
@@ -217,67 +213,90 @@ fn subtitle(analysis: &Analysis) -> String {
     )
 }
 
-fn sections(
-    analysis: &Analysis,
-    provenance: &Provenance,
-    figures: &mut Vec<Figure>,
-) -> Vec<Section> {
-    let mut keep = |made: Vec<Figure>| -> Vec<usize> {
-        let first = figures.len();
-        figures.extend(made);
-        (first..figures.len()).collect()
-    };
-    let comparison = keep(figures::comparison(analysis).into_iter().collect());
-    let histograms = keep(figures::histograms(analysis));
-    let timelines = keep(figures::timelines(analysis));
-    let percentiles = keep(figures::percentiles(analysis).into_iter().collect());
-    let drawn = |indices: Vec<usize>, small: bool| {
-        (!indices.is_empty()).then_some(Block::Figures { indices, small })
-    };
-    let skipped = figures::skipped(analysis).map(Block::Text);
-    let table = |table: Table| (!table.rows.is_empty()).then_some(Block::Table(table));
-    let mut sections = Vec::new();
-    let mut add = |id: &'static str, title: &str, blocks: Vec<Option<Block>>| {
+/// Sections in the making, with the figures that they refer to.
+#[derive(Default)]
+struct Draft {
+    sections: Vec<Section>,
+    figures: Vec<Figure>,
+}
+
+impl Draft {
+    /// Adds a section unless nothing stands in it.
+    fn add(&mut self, id: &'static str, title: &str, blocks: Vec<Option<Block>>) {
         let blocks: Vec<Block> = blocks.into_iter().flatten().collect();
         if !blocks.is_empty() {
-            sections.push(Section { id, title: title.to_owned(), blocks });
+            self.sections.push(Section { id, title: title.to_owned(), blocks });
         }
-    };
-    let mut results = vec![table(tables::results(analysis, Quantity::Compute))];
-    results.push(words::overlapped(analysis).map(Block::Text));
-    results.push(drawn(comparison, false));
-    results.push(skipped);
-    add("results", "Results", results);
+    }
+
+    /// Keeps figures and refers to them.
+    fn draw(&mut self, made: impl IntoIterator<Item = Figure>, small: bool) -> Option<Block> {
+        let first = self.figures.len();
+        self.figures.extend(made);
+        let indices: Vec<usize> = (first..self.figures.len()).collect();
+        (!indices.is_empty()).then_some(Block::Figures { indices, small })
+    }
+}
+
+/// A table as a block, unless it has no rows.
+fn filled(table: Table) -> Option<Block> {
+    (!table.rows.is_empty()).then_some(Block::Table(table))
+}
+
+/// What was measured.
+fn add_measured(analysis: &Analysis, draft: &mut Draft) {
+    let comparison = draft.draw(figures::comparison(analysis), false);
+    draft.add(
+        "results",
+        "Results",
+        vec![
+            filled(tables::results(analysis, Quantity::Compute)),
+            words::overlapped(analysis).map(Block::Text),
+            comparison,
+            figures::skipped(analysis).map(Block::Text),
+        ],
+    );
     let same = words::response_is_compute(analysis);
-    let response = same.is_none().then(|| table(tables::results(analysis, Quantity::Response)));
-    add(
+    let response = same.is_none().then(|| filled(tables::results(analysis, Quantity::Response)));
+    let percentiles = draft.draw(figures::percentiles(analysis), false);
+    draft.add(
         "response",
         "What a caller waits",
         vec![
             Some(Block::Text(words::RESPONSE.to_owned())),
             same.map(Block::Text),
             response.flatten(),
-            drawn(percentiles, false),
+            percentiles,
         ],
     );
-    add(
+    draft.add(
         "comparison",
         "Against the baseline",
-        vec![table(tables::comparison(analysis)), words::comparison(analysis).map(Block::Text)],
+        vec![filled(tables::comparison(analysis)), words::comparison(analysis).map(Block::Text)],
     );
-    add("claims", "Claims", vec![table(tables::claims(analysis))]);
-    add("histograms", "Each inference", vec![drawn(histograms, true)]);
-    add("timelines", "Over time", vec![drawn(timelines, false)]);
-    add(
+    draft.add("claims", "Claims", vec![filled(tables::claims(analysis))]);
+    let histograms = draft.draw(figures::histograms(analysis), true);
+    draft.add("histograms", "Each inference", vec![histograms]);
+    let timelines = draft.draw(figures::timelines(analysis), false);
+    draft.add("timelines", "Over time", vec![timelines]);
+}
+
+/// Why to believe it, and how to do it again.
+fn add_background(analysis: &Analysis, provenance: &Provenance, draft: &mut Draft) {
+    draft.add(
         "verdicts",
         "Verdicts, and what to do next",
-        vec![table(tables::verdicts(analysis)), tables::too_short(analysis).map(Block::List)],
+        vec![filled(tables::verdicts(analysis)), tables::too_short(analysis).map(Block::List)],
     );
-    add("setup", "Asked and achieved", vec![table(tables::setup(analysis))]);
-    add("engines", "Engines", vec![table(tables::engines(analysis))]);
-    add("verification", "Verification of the model", vec![table(tables::verification(analysis))]);
-    add("environment", "Environment", vec![table(tables::environment(analysis))]);
-    add("reproduce", "Do it again", words::reproduce(provenance).into_iter().map(Some).collect());
-    add("glossary", "What the words mean", vec![Some(Block::Terms(words::glossary()))]);
-    sections
+    draft.add("setup", "Asked and achieved", vec![filled(facts::setup(analysis))]);
+    draft.add("engines", "Engines", vec![filled(facts::engines(analysis))]);
+    draft.add(
+        "verification",
+        "Verification of the model",
+        vec![filled(facts::verification(analysis))],
+    );
+    draft.add("environment", "Environment", vec![filled(facts::environment(analysis))]);
+    let commands = words::reproduce(provenance).into_iter().map(Some).collect();
+    draft.add("reproduce", "Do it again", commands);
+    draft.add("glossary", "What the words mean", vec![Some(Block::Terms(words::glossary()))]);
 }

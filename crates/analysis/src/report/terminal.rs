@@ -8,35 +8,23 @@ use crate::metric::Quantity;
 
 /// Results, comparisons and notes. The caller strips colours where they do not belong.
 pub fn results(analysis: &Analysis) -> String {
-    let mut text = table(&tables::results(analysis, Quantity::Compute));
-    text.push('\n');
-    for case in &analysis.run.cases {
-        text.push_str(&comparison(analysis, &case.name));
-    }
-    for row in &analysis.claims {
-        let why = if row.reasons.is_empty() {
-            String::new()
-        } else {
-            format!(": {}", row.reasons.join("; "))
-        };
-        text.push_str(&format!("claim {}  {}{why}\n", row.verdict, row.claim));
-    }
+    let mut lines = vec![table(&tables::results(analysis, Quantity::Compute))];
+    lines.extend(analysis.run.cases.iter().filter_map(|case| comparison(analysis, &case.name)));
+    lines.extend(analysis.claims.iter().map(|row| {
+        let why = row.reasons.join("; ");
+        format!("claim {}  {}: {why}", row.verdict, row.claim)
+    }));
     for judged in &analysis.verdicts {
-        for reason in &judged.reasons {
-            text.push_str(&format!("{} {}: {reason}\n", judged.case, judged.verdict));
-        }
-        for note in &judged.notes {
-            text.push_str(&format!("{}: {note}\n", judged.case));
-        }
+        let reasons = judged.reasons.iter();
+        lines.extend(reasons.map(|why| format!("{} {}: {why}", judged.case, judged.verdict)));
+        lines.extend(judged.notes.iter().map(|note| format!("{}: {note}", judged.case)));
     }
-    for why in &analysis.run.interrupted {
-        text.push_str(&format!("interrupted: {why}\n"));
-    }
-    text
+    lines.extend(analysis.run.interrupted.iter().map(|why| format!("interrupted: {why}")));
+    lines.join("\n") + "\n"
 }
 
-/// One line on a case against the baseline; empty when there is none.
-fn comparison(analysis: &Analysis, case: &str) -> String {
+/// One line on a case against the baseline.
+fn comparison(analysis: &Analysis, case: &str) -> Option<String> {
     let (middle, tail) = (analysis.middle(), analysis.tail());
     let mut metrics = vec!["throughput".to_owned(), format!("response/{middle}")];
     if tail != middle {
@@ -52,66 +40,70 @@ fn comparison(analysis: &Analysis, case: &str) -> String {
             Some(format!("{metric} {}{bounds} {}", change(row.ratio?), row.verdict))
         })
         .collect();
-    if parts.is_empty() {
-        return String::new();
-    }
-    format!("{case} against {}: {}\n", analysis.config.baseline, parts.join("; "))
+    (!parts.is_empty())
+        .then(|| format!("{case} against {}: {}", analysis.config.baseline, parts.join("; ")))
 }
 
 /// A table with aligned columns; bounds stand in a second line below their numbers.
 pub fn table(table: &Table) -> String {
-    let skipped = |row: &[Cell]| {
-        row.last().and_then(|cell| cell.tag.as_ref()).is_some_and(|(word, _)| word == "SKIPPED")
+    let widths: Vec<usize> = (0..table.columns.len())
+        .map(|k| {
+            let title = length(&table.columns[k].title);
+            let cells = table.rows.iter().flat_map(|row| [upper(&row[k]), lower(row, k)]);
+            cells.map(|text| length(&text)).fold(title, usize::max)
+        })
+        .collect();
+    let write = |cells: Vec<String>| -> String {
+        let padded =
+            cells.iter().zip(&widths).zip(&table.columns).map(|((cell, width), column)| {
+                let space = " ".repeat(width - length(cell));
+                if column.numeric { format!("{space}{cell}") } else { format!("{cell}{space}") }
+            });
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    let lines = |row: &[Cell]| -> [Vec<String>; 2] {
-        let upper = row.iter().map(|cell| match &cell.tag {
-            Some((word, _)) if cell.text.is_empty() => word.clone(),
-            _ => cell.text.replace('`', ""),
-        });
-        let lower = row.iter().map(|cell| match &cell.tag {
-            Some((word, _)) if !cell.text.is_empty() => word.clone(),
-            _ if skipped(row) => String::new(),
-            _ => cell.detail.clone(),
-        });
-        [upper.collect(), lower.collect()]
-    };
-    let length = |text: &str| text.chars().count();
-    let mut widths: Vec<usize> = table.columns.iter().map(|column| length(&column.title)).collect();
+    let titles = table.columns.iter().map(|column| column.title.clone()).collect();
+    let total = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
+    let mut lines = vec![write(titles), "─".repeat(total)];
     for row in &table.rows {
-        for line in lines(row) {
-            for (width, text) in widths.iter_mut().zip(&line) {
-                *width = (*width).max(length(text));
-            }
-        }
-    }
-    let write = |cells: &[String]| -> String {
-        let mut line = String::new();
-        for ((cell, width), column) in cells.iter().zip(&widths).zip(&table.columns) {
-            let space = " ".repeat(width - length(cell));
-            if column.numeric {
-                line.push_str(&format!("{space}{cell}  "));
-            } else {
-                line.push_str(&format!("{cell}{space}  "));
-            }
-        }
-        line.trim_end().to_owned()
-    };
-    let titles: Vec<String> = table.columns.iter().map(|column| column.title.clone()).collect();
-    let total: usize = widths.iter().sum::<usize>() + 2 * (widths.len().max(1) - 1);
-    let mut text = format!("{}\n{}\n", write(&titles), "─".repeat(total));
-    for row in &table.rows {
-        let [upper, lower] = lines(row);
-        text.push_str(&coloured(&write(&upper), row));
-        text.push('\n');
-        if skipped(row) {
+        let first = coloured(&write(row.iter().map(upper).collect()), row);
+        if is_skipped(row) {
             let reason = row.last().map_or("", |cell| cell.detail.as_str());
-            text.truncate(text.len() - 1);
-            text.push_str(&format!(": {reason}\n"));
-        } else if lower.iter().any(|cell| !cell.is_empty()) {
-            text.push_str(&format!("\x1b[2m{}\x1b[0m\n", write(&lower)));
+            lines.push(format!("{first}: {reason}"));
+            continue;
+        }
+        lines.push(first);
+        let second: Vec<String> = (0..row.len()).map(|k| lower(row, k)).collect();
+        if second.iter().any(|cell| !cell.is_empty()) {
+            lines.push(format!("\x1b[2m{}\x1b[0m", write(second)));
         }
     }
-    text
+    lines.join("\n") + "\n"
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// Whether a row tells of a mode that was skipped: its reason follows in the same line.
+fn is_skipped(row: &[Cell]) -> bool {
+    row.last().and_then(|cell| cell.tag.as_ref()).is_some_and(|(word, _)| word == "SKIPPED")
+}
+
+/// The first line of a cell: its value, or the word that it consists of.
+fn upper(cell: &Cell) -> String {
+    match &cell.tag {
+        Some((word, _)) if cell.text.is_empty() => word.clone(),
+        _ => cell.text.replace('`', ""),
+    }
+}
+
+/// The second line of a cell: the word on its value, or its bounds.
+fn lower(row: &[Cell], k: usize) -> String {
+    match &row[k].tag {
+        Some((word, _)) if !row[k].text.is_empty() => word.clone(),
+        _ if is_skipped(row) => String::new(),
+        _ => row[k].detail.clone(),
+    }
 }
 
 /// Colours the verdict at the end of a line.

@@ -44,13 +44,11 @@ pub fn comparison(analysis: &Analysis) -> Option<String> {
 pub fn reproduce(provenance: &Provenance) -> Vec<Block> {
     let revision = provenance.get("git.revision").unwrap_or("unknown");
     let commit = revision.trim_end_matches("-dirty");
-    let mut commands = String::new();
-    if commit != "unknown" {
-        commands.push_str(&format!("git checkout {commit}\n"));
-    }
-    commands.push_str("cargo xtask pipeline RUN/pipeline.toml\n");
-    commands.push_str("analysis run --run RUN        # this report again\n");
-    commands.push_str("analysis verify RUN           # every number again, compared bit for bit");
+    let checkout =
+        if commit == "unknown" { String::new() } else { format!("git checkout {commit}\n") };
+    let commands = format!(
+        "{checkout}cargo xtask pipeline RUN/pipeline.toml\nanalysis run --run RUN        # this report again\nanalysis verify RUN           # every number again, compared bit for bit"
+    );
     let mut text = "RUN is the folder of this report; `pipeline.toml` in it is what was run, overrides included.".to_owned();
     if revision.ends_with("-dirty") {
         text.push_str(" The working tree had changes that the revision does not hold.");
@@ -58,64 +56,57 @@ pub fn reproduce(provenance: &Provenance) -> Vec<Block> {
     vec![Block::Text(text), Block::Code(commands)]
 }
 
+/// Columns and verdicts, in the order in which a reader meets them.
+const TERMS: [(&str, &str); 19] = [
+    (
+        "mode",
+        "How inferences are issued: `base` is one stream, `streams-N` N streams with a host thread each, `cuda-graph` replays a captured graph.",
+    ),
+    (
+        "throughput",
+        "Inferences a second: for each stream what it completed, divided by its own window, added up.",
+    ),
+    (
+        "compute",
+        "Time of the inference itself: between GPU events around it, or the wall time of the call on a CPU backend.",
+    ),
+    ("response", "Completion minus the moment the inference was due (closed loop: minus issue)."),
+    ("latency", "Copy in + compute + copy out, as trtexec adds them."),
+    ("enqueue", "Host time inside the call that hands the inference to the device."),
+    (
+        "p50, p90, p99, p99.9",
+        "The smallest time within which at least that share of inferences was done.",
+    ),
+    (
+        "small print below a number",
+        "Its interval: where the true value lies, at the stated confidence. With three rounds or more it also covers how rounds differ.",
+    ),
+    (
+        "n",
+        "Inferences behind a number. Effective n: independent ones that would tell as much, since neighbours resemble each other.",
+    ),
+    ("round", "One visit to a mode. Modes take turns, so a drift of the machine hits all alike."),
+    ("VALID", "Nothing below applies."),
+    (
+        "TOO-SHORT",
+        "There are too few inferences for a bound on this number. The number stands; how sure it is does not.",
+    ),
+    ("UNSTABLE", "Rounds differ by more than 1 %, or the steady part still drifts."),
+    ("THROTTLED", "The clock was held down while samples were taken."),
+    ("UNCERTIFIED", "Clocks or throttling could not be observed where the platform offers them."),
+    ("FAILED", "A wrong answer, an error, or numbers that contradict each other."),
+    ("SKIPPED", "The backend cannot do this mode."),
+    (
+        "SAME, FASTER, SLOWER, UNDECIDED",
+        "The answer of a comparison at its margin; UNDECIDED when the data show none of the others.",
+    ),
+    (
+        "HOLDS, FAILS, NOT-TESTED",
+        "The answer to a claim; NOT-TESTED when a side of it was not measured.",
+    ),
+];
+
 /// Columns and verdicts.
 pub fn glossary() -> Vec<(String, String)> {
-    const TERMS: [(&str, &str); 19] = [
-        (
-            "mode",
-            "How inferences are issued: `base` is one stream, `streams-N` N streams with a host thread each, `cuda-graph` replays a captured graph.",
-        ),
-        (
-            "throughput",
-            "Inferences a second: for each stream what it completed, divided by its own window, added up.",
-        ),
-        (
-            "compute",
-            "Time of the inference itself: between GPU events around it, or the wall time of the call on a CPU backend.",
-        ),
-        (
-            "response",
-            "Completion minus the moment the inference was due (closed loop: minus issue).",
-        ),
-        ("latency", "Copy in + compute + copy out, as trtexec adds them."),
-        ("enqueue", "Host time inside the call that hands the inference to the device."),
-        (
-            "p50, p90, p99, p99.9",
-            "The smallest time within which at least that share of inferences was done.",
-        ),
-        (
-            "small print below a number",
-            "Its interval: where the true value lies, at the stated confidence. With three rounds or more it also covers how rounds differ.",
-        ),
-        (
-            "n",
-            "Inferences behind a number. Effective n: independent ones that would tell as much, since neighbours resemble each other.",
-        ),
-        (
-            "round",
-            "One visit to a mode. Modes take turns, so a drift of the machine hits all alike.",
-        ),
-        ("VALID", "Nothing below applies."),
-        (
-            "TOO-SHORT",
-            "There are too few inferences for a bound on this number. The number stands; how sure it is does not.",
-        ),
-        ("UNSTABLE", "Rounds differ by more than 1 %, or the steady part still drifts."),
-        ("THROTTLED", "The clock was held down while samples were taken."),
-        (
-            "UNCERTIFIED",
-            "Clocks or throttling could not be observed where the platform offers them.",
-        ),
-        ("FAILED", "A wrong answer, an error, or numbers that contradict each other."),
-        ("SKIPPED", "The backend cannot do this mode."),
-        (
-            "SAME, FASTER, SLOWER, UNDECIDED",
-            "The answer of a comparison at its margin; UNDECIDED when the data show none of the others.",
-        ),
-        (
-            "HOLDS, FAILS, NOT-TESTED",
-            "The answer to a claim; NOT-TESTED when a side of it was not measured.",
-        ),
-    ];
     TERMS.iter().map(|(term, meaning)| ((*term).to_owned(), (*meaning).to_owned())).collect()
 }
