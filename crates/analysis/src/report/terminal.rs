@@ -11,7 +11,7 @@ pub fn results(analysis: &Analysis) -> String {
     let mut lines = vec![table(&tables::results(analysis, Quantity::Compute))];
     lines.extend(analysis.run.cases.iter().filter_map(|case| comparison(analysis, &case.name)));
     lines.extend(analysis.claims.iter().map(|row| {
-        let why = row.reasons.join("; ");
+        let why = row.reasons.join("; ").replace('`', "");
         format!("claim {}  {}: {why}", row.verdict, row.claim)
     }));
     for judged in &analysis.verdicts {

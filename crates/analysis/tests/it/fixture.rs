@@ -8,28 +8,28 @@ use pipeline::{Provenance, RunDir, Verdict};
 
 /// One mode of a synthetic run.
 #[derive(Clone)]
-pub struct Mode {
-    pub name: &'static str,
-    pub streams: i64,
-    pub graph: bool,
-    pub skipped: Option<&'static str>,
+pub(crate) struct Mode {
+    pub(crate) name: &'static str,
+    pub(crate) streams: i64,
+    pub(crate) graph: bool,
+    pub(crate) skipped: Option<&'static str>,
     /// Time of one inference.
-    pub base_ns: f64,
+    pub(crate) base_ns: f64,
     /// Spread relative to it.
-    pub cv: f64,
+    pub(crate) cv: f64,
     /// Inferences a stream in each round.
-    pub per_round: usize,
+    pub(crate) per_round: usize,
 }
 
 /// A synthetic run.
 #[derive(Clone)]
-pub struct Spec {
-    pub modes: Vec<Mode>,
-    pub rounds: i64,
-    pub gpu: bool,
-    pub analysis: &'static str,
+pub(crate) struct Spec {
+    pub(crate) modes: Vec<Mode>,
+    pub(crate) rounds: i64,
+    pub(crate) gpu: bool,
+    pub(crate) analysis: &'static str,
     /// Change of the time over a round.
-    pub drift: f64,
+    pub(crate) drift: f64,
 }
 
 fn mode(name: &'static str, streams: i64, base_ns: f64, cv: f64, per_round: usize) -> Mode {
@@ -37,7 +37,7 @@ fn mode(name: &'static str, streams: i64, base_ns: f64, cv: f64, per_round: usiz
 }
 
 /// ResNet-50 on two cores.
-pub fn cpu() -> Spec {
+pub(crate) fn cpu() -> Spec {
     let graph = Mode {
         graph: true,
         skipped: Some("onnxruntime-cpu has no CUDA graphs"),
@@ -58,7 +58,7 @@ pub fn cpu() -> Spec {
 }
 
 /// ResNet-50 FP16 on a small GPU.
-pub fn gpu() -> Spec {
+pub(crate) fn gpu() -> Spec {
     Spec {
         modes: vec![
             mode("base", 1, 2.23e6, 0.004, 2600),
@@ -74,7 +74,7 @@ pub fn gpu() -> Spec {
 }
 
 /// A generator whose stream never changes (Steele, Lea and Flood, 2014: SplitMix64).
-pub struct Random(pub u64);
+struct Random(u64);
 
 impl Random {
     fn next(&mut self) -> f64 {
@@ -91,11 +91,11 @@ impl Random {
     }
 }
 
-pub const MODEL: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-pub const ENGINE: &str = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
+const MODEL: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+const ENGINE: &str = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
 
 /// Writes a whole run folder as the stages before the analysis leave it.
-pub fn write(dir: &Path, spec: &Spec) {
+pub(crate) fn write(dir: &Path, spec: &Spec) {
     let run = RunDir::new(dir);
     std::fs::create_dir_all(dir).unwrap();
     let pipeline =
@@ -105,7 +105,8 @@ pub fn write(dir: &Path, spec: &Spec) {
     let (rows, samples, telemetry) = measure(spec);
     for (mode, mut samples) in spec.modes.iter().zip(samples) {
         if mode.skipped.is_none() {
-            samples::write(&run.samples_of(mode.name), mode.name, &mut samples, &provenance).unwrap();
+            samples::write(&run.samples_of(mode.name), mode.name, &mut samples, &provenance)
+                .unwrap();
         }
     }
     artifact::write(&run, &rows, &provenance).unwrap();
@@ -115,7 +116,7 @@ pub fn write(dir: &Path, spec: &Spec) {
     artifact::write(&run, &verification(), &provenance).unwrap();
 }
 
-pub fn provenance() -> Provenance {
+pub(crate) fn provenance() -> Provenance {
     Provenance::default()
         .with("tailmark.version", "0.1.0")
         .with("git.revision", "0123456789ab")
@@ -125,7 +126,7 @@ pub fn provenance() -> Provenance {
 }
 
 /// Rows of `cases`, samples of each mode, telemetry.
-pub fn measure(spec: &Spec) -> (Vec<CaseRow>, Vec<Vec<Sample>>, Vec<TelemetryRow>) {
+fn measure(spec: &Spec) -> (Vec<CaseRow>, Vec<Vec<Sample>>, Vec<TelemetryRow>) {
     let mut random = Random(7);
     let mut rows = Vec::new();
     let mut samples = vec![Vec::new(); spec.modes.len()];
@@ -151,7 +152,14 @@ pub fn measure(spec: &Spec) -> (Vec<CaseRow>, Vec<Vec<Sample>>, Vec<TelemetryRow
     (rows, samples, telemetry)
 }
 
-fn visit(spec: &Spec, mode: &Mode, round: i64, start: i64, level: f64, random: &mut Random) -> Vec<Sample> {
+fn visit(
+    spec: &Spec,
+    mode: &Mode,
+    round: i64,
+    start: i64,
+    level: f64,
+    random: &mut Random,
+) -> Vec<Sample> {
     let warm_up = (mode.per_round / 12).max(2);
     let mut made = Vec::new();
     for stream in 0..mode.streams {
@@ -164,7 +172,8 @@ fn visit(spec: &Spec, mode: &Mode, round: i64, start: i64, level: f64, random: &
             let factor = level * (1.0 + hot + slow + skew + spec.drift * share);
             let compute_ns = (mode.base_ns * factor / 32.0).round() as i64 * 32;
             let copy = |ns: i64| spec.gpu.then_some(ns);
-            let enqueue = if mode.graph { 60_000.0 } else { 900_000.0 } * (1.0 + 0.05 * random.normal().abs());
+            let enqueue = if mode.graph { 60_000.0 } else { 900_000.0 }
+                * (1.0 + 0.05 * random.normal().abs());
             let (h2d, d2h) = (60_000, 8_000);
             let around = if spec.gpu { h2d + d2h + 12_000 } else { 0 };
             let done_ns = issue_ns + compute_ns + around;
@@ -233,7 +242,7 @@ fn case_row(spec: &Spec, mode: &Mode, round: i64, position: i64) -> CaseRow {
 }
 
 /// What the runner adds to a row when a visit has ended.
-pub fn finish(row: &mut CaseRow, samples: &[Sample]) {
+fn finish(row: &mut CaseRow, samples: &[Sample]) {
     let steady = || samples.iter().filter(|sample| sample.phase == Phase::Steady);
     row.n = steady().count() as i64;
     row.n_warm_up = samples.len() as i64 - row.n;
@@ -246,7 +255,13 @@ pub fn finish(row: &mut CaseRow, samples: &[Sample]) {
     row.output_max_abs = Some(1.8e-5);
 }
 
-fn ticks(spec: &Spec, mode: &Mode, round: i64, (start, end): (i64, i64), random: &mut Random) -> Vec<TelemetryRow> {
+fn ticks(
+    spec: &Spec,
+    mode: &Mode,
+    round: i64,
+    (start, end): (i64, i64),
+    random: &mut Random,
+) -> Vec<TelemetryRow> {
     let step = 100_000_000;
     (0..=(end - start) / step)
         .map(|k| {
@@ -292,7 +307,12 @@ fn engines(spec: &Spec) -> Vec<EngineRow> {
     };
     if spec.gpu {
         (0..3)
-            .flat_map(|k| [row(2 * k, "cold", 312_000_000_000 + k * 900_000_000), row(2 * k + 1, "warm", 41_000_000_000 + k * 300_000_000)])
+            .flat_map(|k| {
+                [
+                    row(2 * k, "cold", 312_000_000_000 + k * 900_000_000),
+                    row(2 * k + 1, "warm", 41_000_000_000 + k * 300_000_000),
+                ]
+            })
             .collect()
     } else {
         vec![row(0, "none", 812_000_000)]
@@ -325,7 +345,7 @@ fn verification() -> Vec<VerifyRow> {
             reference: "rten 0.27.0 fp32".to_owned(),
             output: "output".to_owned(),
             input_set: format!("image-like, seed {k}"),
-            max_abs: 2.4e-2 - k as f64 * 1e-3,
+            max_abs: 2.4e-2 - f64::from(k) * 1e-3,
             max_rel: 3e-3,
             cosine: Some(0.999_998_7),
             top1_agree: Some(true),
