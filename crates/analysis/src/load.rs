@@ -139,20 +139,29 @@ fn read_optional<A: Artifact>(dir: &RunDir) -> anyhow::Result<Option<Vec<A>>> {
 }
 
 /// Cases that have sample files: `<case>.parquet`, `<case>.parquet.part` of a joining that was cut off,
-/// or `<case>-r<round>-<k>.parquet` of a measurement that was.
+/// or `<case>-r<round>-<k>.parquet` of a measurement that was. A part that was never finished holds nothing.
 fn names_of_samples(dir: &RunDir) -> Vec<String> {
     let Ok(entries) = fs::read_dir(dir.samples()) else { return Vec::new() };
     let mut names: Vec<String> = entries
         .flatten()
         .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter_map(|file| {
-            let stem = file.strip_suffix(".part").unwrap_or(&file).strip_suffix(".parquet")?;
-            Some(case_of_part(stem).unwrap_or(stem).to_owned())
-        })
+        .filter_map(|file| case_of_file(&file).map(str::to_owned))
         .collect();
     names.sort();
     names.dedup();
     names
+}
+
+fn case_of_file(file: &str) -> Option<&str> {
+    let (name, finished) = match file.strip_suffix(".part") {
+        Some(name) => (name, false),
+        None => (file, true),
+    };
+    let stem = name.strip_suffix(".parquet")?;
+    match case_of_part(stem) {
+        Some(case) => finished.then_some(case),
+        None => Some(stem),
+    }
 }
 
 /// `base` for `base-r0-0003`.
@@ -246,5 +255,9 @@ mod tests {
         assert_eq!(case_of_part("streams-2"), None);
         assert_eq!(case_of_part("camera-r-3"), None);
         assert_eq!(case_of_part("base-r-r1-1"), Some("base-r"));
+        assert_eq!(case_of_file("base-r0-0003.parquet"), Some("base"));
+        assert_eq!(case_of_file("base-r0-0003.parquet.part"), None);
+        assert_eq!(case_of_file("base.parquet.part"), Some("base"));
+        assert_eq!(case_of_file("notes.txt"), None);
     }
 }

@@ -25,7 +25,11 @@ impl Stage for AnalysisStage {
         let cases = context.run.artifact(CaseRow::NAME);
         if cases.exists() {
             // the footer tells the version; rows are not needed for that
-            let pairs = artifact::footer(&cases)?;
+            let pairs = artifact::footer(&cases).map_err(|error| {
+                Fault::config(format!("{} is not a complete Parquet file", cases.display()))
+                    .hint("run the stage runner again")
+                    .because(error)
+            })?;
             let pairs: Vec<_> = pairs
                 .into_iter()
                 .map(|(key, value)| parquet::file::metadata::KeyValue::new(key, value))

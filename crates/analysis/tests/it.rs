@@ -485,6 +485,17 @@ fn bad_configuration_is_refused_at_once() {
 }
 
 #[test]
+fn a_baseline_without_samples_is_said() {
+    let folder = Folder::of(&short());
+    let (code, _, err) = run(&folder, &["--set", "analysis.baseline=cuda-graph"]);
+    assert_eq!(code, 0, "{err}");
+    let html = fs::read_to_string(folder.file("report.html")).unwrap();
+    assert!(html.contains("has no samples in this run"));
+    assert_eq!(artifact::read::<ComparisonRow>(&folder.dir()).unwrap(), []);
+    assert_eq!(verify(&folder).0, 0);
+}
+
+#[test]
 fn compare_gates() {
     let folder = Folder::of(&fixture::gpu());
     let path = folder.path().to_str().unwrap();

@@ -132,7 +132,7 @@ pub fn run<S: Stage>(args: &RunArgs) -> anyhow::Result<Exit> {
         return Ok(finish::<S>(args, &Outcome::ok("checked")));
     }
     let _lock = context.run.lock()?;
-    if context.pipeline.path() != stored {
+    if context.pipeline.path() != stored || !args.overrides.is_empty() {
         files::write_atomic(&stored, context.pipeline.text().as_bytes())?;
     }
     let outcome = S::run(&context, &config)?;

@@ -37,6 +37,28 @@ pub struct Bins {
     pub beyond: usize,
 }
 
+impl Bins {
+    /// Right edge of the last bin.
+    fn end(&self) -> i64 {
+        self.start + self.width * self.counts.len() as i64
+    }
+
+    /// The marks that lie before the right edge.
+    fn inside<'a>(&self, marks: &[(&'a str, f64)]) -> Vec<(&'a str, f64)> {
+        marks.iter().copied().filter(|(_, value)| *value < self.end() as f64).collect()
+    }
+
+    /// What lies beyond the right edge, in words; `None` when nothing does.
+    fn beyond_in_words(&self, marks: &[(&str, f64)], slowest: f64) -> Option<String> {
+        let outside = marks.iter().filter(|(_, value)| *value >= self.end() as f64);
+        let mut words: Vec<String> =
+            outside.map(|(name, value)| format!("{name} {}", duration(*value))).collect();
+        words.push(format!("slowest {}", duration(slowest)));
+        let count = count(self.beyond as u64);
+        (self.beyond > 0).then(|| format!("{count} beyond: {}", words.join(", ")))
+    }
+}
+
 const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 270.0;
 const LEFT: f64 = 44.0;
@@ -50,13 +72,16 @@ const MOST_BINS: i64 = 72;
 
 /// Bins by the rule of Freedman and Diaconis (1981), rounded to a round width of whole quanta.
 ///
-/// A long tail is cut: bins end where p99 plus one and a half times its distance from the median is passed.
+/// A long tail is cut, so that the bulk keeps its shape: one and a half times the distance from median
+/// to p99 beyond p99, or twelve times that from median to p90 beyond p90, whichever comes first.
 pub fn bins(sorted: &[i64], quantum_ns: i64) -> Option<Bins> {
     let quantile =
         |percent: f64| Estimator::InverseCdf.of_sorted(sorted, Share::from_percent(percent)?);
     let (first, last) = (*sorted.first()?, *sorted.last()?);
-    let (median, tail) = (quantile(50.0)?, quantile(99.0)?);
-    let end = last.min(tail.saturating_add((tail - median).max(1).saturating_mul(3) / 2));
+    let (median, high, tail) = (quantile(50.0)?, quantile(90.0)?, quantile(99.0)?);
+    let beyond_tail = tail.saturating_add((tail - median).max(1).saturating_mul(3) / 2);
+    let beyond_bulk = high.saturating_add((high - median).max(quantum_ns).saturating_mul(12));
+    let end = last.min(beyond_tail).min(beyond_bulk);
     let spread = (quantile(75.0)? - quantile(25.0)?) as f64;
     let rule = 2.0 * spread / libm::cbrt(sorted.len() as f64);
     let least = (end - first) as f64 / MOST_BINS as f64;
@@ -86,15 +111,10 @@ pub fn figure(data: &Data<'_>) -> Option<Figure> {
     let (median, p99) = (at(50.0)? as f64, at(99.0)? as f64);
     let marks = [("mean", moments.mean), ("p50", median), ("p99", p99)];
     let scene = draw(data, &bins, &marks);
-    let beyond = if bins.beyond == 0 {
-        format!("slowest {}", duration(moments.max as f64))
-    } else {
-        format!(
-            "{} beyond the drawing, slowest {}",
-            count(bins.beyond as u64),
-            duration(moments.max as f64)
-        )
-    };
+    let slowest = moments.max as f64;
+    let beyond = bins
+        .beyond_in_words(&marks, slowest)
+        .unwrap_or_else(|| format!("slowest {}", duration(slowest)));
     let overlapped = if data.streams > 1 {
         format!(" of {} overlapping streams", data.streams)
     } else {
@@ -118,12 +138,13 @@ pub fn figure(data: &Data<'_>) -> Option<Figure> {
     })
 }
 
-fn draw(data: &Data<'_>, bins: &Bins, marks: &[(&str, f64)]) -> Scene {
+fn draw(data: &Data<'_>, bins: &Bins, all_marks: &[(&str, f64)]) -> Scene {
     let mut scene = Scene::new(WIDTH, HEIGHT);
     let ink = Ink::Series(data.place);
-    let end = bins.start + bins.width * bins.counts.len() as i64;
+    let end = bins.end();
     let room = (end - bins.start) as f64 * 0.02;
     let low = bins.start as f64 - room;
+    let marks = bins.inside(all_marks);
     // the label of the last mark stands to its right and needs its place
     let last = marks.iter().map(|(_, value)| *value).fold(low, f64::max);
     let labelled = low + (last - low) * (RIGHT - LEFT) / (RIGHT - LEFT - LABEL_ROOM);
@@ -146,10 +167,9 @@ fn draw(data: &Data<'_>, bins: &Bins, marks: &[(&str, f64)]) -> Scene {
         scene.rect([left + gap, y.at(count as f64), right - gap, BOTTOM], ink, 0.75);
     }
     draw_time(&mut scene, &x, data.quantity, bins.width);
-    draw_marks(&mut scene, &x, marks);
-    if bins.beyond > 0 {
-        let slowest = data.sorted.last().copied().unwrap_or_default() as f64;
-        let note = format!("{} beyond, up to {}", count(bins.beyond as u64), duration(slowest));
+    draw_marks(&mut scene, &x, &marks);
+    let slowest = data.sorted.last().copied().unwrap_or_default() as f64;
+    if let Some(note) = bins.beyond_in_words(all_marks, slowest) {
         scene.text((RIGHT, 31.0), note, SMALL, Ink::Muted, Anchor::End);
     }
     scene

@@ -115,9 +115,17 @@ fn broken(analysis: &Analysis) -> Vec<Line> {
     lines
 }
 
-/// Modes that were skipped or must be read with care.
+/// Modes that were skipped or must be read with care, and a baseline that is not there.
 fn doubts(analysis: &Analysis) -> Vec<Line> {
-    analysis
+    let baseline = &analysis.config.baseline;
+    let measured = analysis.run.cases.iter().filter(|case| !case.rounds.is_empty());
+    let alone =
+        measured.clone().count() > 1 && measured.clone().all(|case| case.name != baseline.as_str());
+    let text = format!(
+        "The baseline `{baseline}` has no samples in this run: nothing is compared with it."
+    );
+    let missing = alone.then_some(Line { tone: Tone::Warn, text });
+    let doubts = analysis
         .verdicts
         .iter()
         .filter(|judged| !matches!(judged.verdict, Verdict::Valid | Verdict::Failed))
@@ -125,8 +133,8 @@ fn doubts(analysis: &Analysis) -> Vec<Line> {
             let why = judged.reasons.first().map_or("", String::as_str);
             let tone = if judged.verdict == Verdict::Skipped { Tone::Plain } else { Tone::Warn };
             Line { tone, text: format!("`{}` is {}: {why}.", judged.case, judged.verdict) }
-        })
-        .collect()
+        });
+    missing.into_iter().chain(doubts).collect()
 }
 
 fn claims_in_short(analysis: &Analysis) -> Option<Line> {
