@@ -8,14 +8,14 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use backend::onnx::proto::{DataType, GraphProto, ModelProto, OperatorSetIdProto};
-use backend::onnx::shape::Dim;
-use backend::onnx::{node, tensor};
 use backend::{BackendId, OpenOptions, Session, TensorSpec};
 use pipeline::{Provenance, RunDir};
 use runner::clock::Clock;
 use runner::measure::{self, Halt, Live, Start};
 use runner::recorder::{self, Target};
+
+#[path = "../tests/support/tiny.rs"]
+mod tiny;
 
 const PAIRS: usize = 21;
 const SLICE_NS: i64 = 40_000_000;
@@ -59,7 +59,7 @@ fn main() -> anyhow::Result<()> {
         SLICE_NS / 1_000_000
     );
     report("fixed arithmetic", &mut Arithmetic, &folder)?;
-    let mut rten = tiny(&folder)?;
+    let mut rten = open_tiny(&folder)?;
     report("rten, three operators", rten.as_mut(), &folder)?;
     std::fs::remove_dir_all(&folder)?;
     Ok(())
@@ -132,44 +132,11 @@ fn recorded_ns(session: &mut dyn Session, folder: &std::path::Path) -> f64 {
 }
 
 /// rten on Relu → Flatten → Gemm.
-fn tiny(folder: &std::path::Path) -> anyhow::Result<Box<dyn Session>> {
+fn open_tiny(folder: &std::path::Path) -> anyhow::Result<Box<dyn Session>> {
     let path = folder.join("tiny.onnx");
-    backend::onnx::save(&path, &model())?;
+    backend::onnx::save(&path, &tiny::model())?;
     let environment = backend::Environment { data: folder.to_owned() };
     let backend = backend::open_backend(BackendId::Rten, &environment)?;
     let options = OpenOptions { threads: 1, spinning: false, shapes: Vec::new() };
     Ok(backend.open_model(&path, &options)?)
-}
-
-fn model() -> ModelProto {
-    let float = DataType::Float as i32;
-    let value = |name: &str, dims: &[usize]| {
-        let dims: Vec<Dim> = dims.iter().copied().map(Dim::Fixed).collect();
-        node::value_info(name, float, Some(&dims))
-    };
-    let weights: Vec<f32> = (0..64).map(|i| i as f32 / 64.0).collect();
-    let graph = GraphProto {
-        name: "tiny".into(),
-        node: vec![
-            node::node("Relu", "/Relu", &["input"], &["relu"], Vec::new()),
-            node::node(
-                "Flatten",
-                "/Flatten",
-                &["relu"],
-                &["flat"],
-                vec![node::attr_int("axis", 1)],
-            ),
-            node::node("Gemm", "/Gemm", &["flat", "weight"], &["output"], Vec::new()),
-        ],
-        initializer: vec![tensor::from_f32("weight", &[16, 4], &weights)],
-        input: vec![value("input", &[1, 1, 4, 4])],
-        output: vec![value("output", &[1, 4])],
-        ..GraphProto::default()
-    };
-    ModelProto {
-        ir_version: 8,
-        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 17 }],
-        graph: Some(graph),
-        ..ModelProto::default()
-    }
 }

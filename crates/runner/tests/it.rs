@@ -7,14 +7,14 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use assert_cmd::assert::OutputAssertExt as _;
-use backend::onnx::proto::{DataType, GraphProto, ModelProto, OperatorSetIdProto};
-use backend::onnx::shape::Dim;
-use backend::onnx::{node, tensor};
 use backend::{BackendId, BuildRequest, Environment, OpenOptions, Precision};
 use pipeline::artifact::{self, CaseRow, EngineRow, ModelRow, ReferenceRow, TelemetryRow};
 use pipeline::samples::{self, Phase};
 use pipeline::{Provenance, RunDir, Verdict};
 use predicates::str::contains;
+
+#[path = "support/tiny.rs"]
+mod tiny;
 
 /// A project folder with a model, an engine and the artifacts of the earlier stages.
 struct Project {
@@ -34,7 +34,7 @@ impl Project {
         std::fs::create_dir_all(root.path().join("data/engines")).unwrap();
         let run = RunDir::new(root.path().join("run"));
         let model = root.path().join("data/model.onnx");
-        backend::onnx::save(&model, &tiny()).unwrap();
+        backend::onnx::save(&model, &tiny::model()).unwrap();
         let environment = Environment { data: root.path().join("data") };
         let backend = backend::open_backend(id, &environment).unwrap();
         let engine = root.path().join("data/engines/tiny.onnx");
@@ -76,38 +76,6 @@ impl Project {
 
     fn cases(&self) -> Vec<CaseRow> {
         artifact::read(&self.run).unwrap()
-    }
-}
-
-fn tiny() -> ModelProto {
-    let value = |name: &str, dims: &[usize]| {
-        let dims: Vec<Dim> = dims.iter().copied().map(Dim::Fixed).collect();
-        node::value_info(name, DataType::Float as i32, Some(&dims))
-    };
-    let weights: Vec<f32> = (0..64).map(|i| (i as f32 * 0.37).sin()).collect();
-    let graph = GraphProto {
-        name: "tiny".into(),
-        node: vec![
-            node::node("Relu", "/Relu", &["input"], &["relu"], Vec::new()),
-            node::node(
-                "Flatten",
-                "/Flatten",
-                &["relu"],
-                &["flat"],
-                vec![node::attr_int("axis", 1)],
-            ),
-            node::node("Gemm", "/Gemm", &["flat", "weight"], &["output"], Vec::new()),
-        ],
-        initializer: vec![tensor::from_f32("weight", &[16, 4], &weights)],
-        input: vec![value("input", &[1, 1, 4, 4])],
-        output: vec![value("output", &[1, 4])],
-        ..GraphProto::default()
-    };
-    ModelProto {
-        ir_version: 8,
-        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 17 }],
-        graph: Some(graph),
-        ..ModelProto::default()
     }
 }
 
