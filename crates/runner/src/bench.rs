@@ -85,6 +85,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
     let backends =
         execute::open_backends(cases.iter().map(|case| &case.engine), &root, &mut provenance)?;
     execute::clear(&run)?;
+    pipeline::files::write_atomic(&run.pipeline_toml(), description(args, &config).as_bytes())?;
     anstream::eprintln!("runner: {}", stage::describe(&config));
     let job =
         Job { run: &run, config: &config, seed: u64::from(args.seed), cases, backends, provenance };
@@ -95,6 +96,33 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
         args.run.display()
     );
     Ok(outcome.exit)
+}
+
+/// A pipeline file that says what was run, so that `analysis` can read the folder like any other.
+/// Names and numbers need no quoting rules: a [`Name`] holds no quote.
+fn description(args: &BenchArgs, config: &Config) -> String {
+    let modes: Vec<String> = config
+        .modes
+        .iter()
+        .map(|mode| {
+            format!(
+                "{{ name = \"{}\", streams = {}, graph = {} }}",
+                mode.name, mode.streams, mode.graph
+            )
+        })
+        .collect();
+    let milliseconds = |span: Span| span.get().as_millis();
+    let baseline = config.modes.first().map_or_else(String::new, |mode| mode.name.to_string());
+    format!(
+        "# written by `runner bench`\n\n[pipeline]\nname = \"bench\"\nseed = {}\n\n\
+         [runner]\nmodes = [{}]\nwarm-up = \"{}ms\"\nduration = \"{}ms\"\nrounds = {}\n\n\
+         [analysis]\nbaseline = \"{baseline}\"\n",
+        args.seed,
+        modes.join(", "),
+        milliseconds(args.warm_up),
+        milliseconds(args.duration),
+        args.rounds,
+    )
 }
 
 fn engine(path: &Path, backend: BackendId) -> anyhow::Result<Engine> {

@@ -382,6 +382,11 @@ fn bench_interleaves_engine_files() {
     let mut names: Vec<&str> = rows.iter().map(|row| row.case.as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["tiny", "tiny", "tiny-2", "tiny-2"]);
+    let written =
+        pipeline::PipelineFile::load(&project.root.path().join("bench/pipeline.toml"), &[])
+            .unwrap();
+    let config: runner::config::Config = written.section("runner").unwrap();
+    assert_eq!((config.modes.len(), config.rounds.get()), (2, 2));
     Command::new(assert_cmd::cargo::cargo_bin!("runner"))
         .args(["bench", "no-such.onnx", "--run", "x"])
         .current_dir(project.root.path())
