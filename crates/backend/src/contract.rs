@@ -37,7 +37,7 @@ fn options(threads: usize) -> OpenOptions {
 
 fn build(backend: &dyn Backend, model: &Path, precision: Precision) -> (Built, PathBuf) {
     let engine = model.with_file_name(format!("engine-{}.onnx", backend.id()));
-    let request = BuildRequest { model, precision, optimization_level: 5, shapes: &[] };
+    let request = BuildRequest::new(model, precision);
     (backend.build(&request, &engine).unwrap(), engine)
 }
 
@@ -116,12 +116,8 @@ fn an_open_batch_is_settled() {
         let one = answer(plain.as_mut(), 1);
         assert_eq!(one.len(), Tiny::CLASSES);
         let engine = folder.path().join("engine.onnx");
-        let request = BuildRequest {
-            model: &model,
-            precision: Precision::Fp32,
-            optimization_level: 5,
-            shapes: &shapes,
-        };
+        let request =
+            BuildRequest { shapes: &shapes, ..BuildRequest::new(&model, Precision::Fp32) };
         backend.build(&request, &engine).unwrap();
         let with = OpenOptions { shapes: shapes.clone(), ..options(1) };
         let mut session = backend.open(&engine, &with).unwrap();
@@ -182,12 +178,7 @@ fn bad_models_are_told_apart() {
     for backend in backends() {
         let refuse = |path: &Path, what: &str| {
             let out = folder.path().join("out.onnx");
-            let request = BuildRequest {
-                model: path,
-                precision: Precision::Fp32,
-                optimization_level: 5,
-                shapes: &[],
-            };
+            let request = BuildRequest::new(path, Precision::Fp32);
             let built = backend.build(&request, &out).unwrap_err();
             let opened = backend.open_model(path, &options(1)).err().unwrap();
             for error in [built, opened] {
@@ -232,12 +223,7 @@ fn external_data_goes_into_the_engine_or_is_missed_by_name() {
     for backend in backends() {
         let elsewhere = tempfile::tempdir().unwrap();
         let engine = elsewhere.path().join("engine.onnx");
-        let request = BuildRequest {
-            model: &model,
-            precision: Precision::Fp32,
-            optimization_level: 5,
-            shapes: &[],
-        };
+        let request = BuildRequest::new(&model, Precision::Fp32);
         std::fs::rename(folder.path().join("weights.bin"), folder.path().join("gone")).unwrap();
         let error = backend.build(&request, &engine).unwrap_err();
         assert!(error.to_string().contains("weights.bin is missing"), "{error}");
@@ -260,12 +246,7 @@ fn an_engine_that_cannot_be_written_is_no_fault_of_the_model() {
     let model = Tiny::fp32().write(folder.path());
     for backend in backends() {
         let out = Path::new("/proc/engine.onnx");
-        let request = BuildRequest {
-            model: &model,
-            precision: Precision::Fp32,
-            optimization_level: 5,
-            shapes: &[],
-        };
+        let request = BuildRequest::new(&model, Precision::Fp32);
         let error = backend.build(&request, out).unwrap_err();
         assert!(error.to_string().contains("/proc"), "{}: {error}", backend.id());
         assert!(!error.to_string().contains("model.onnx"), "{}: {error}", backend.id());

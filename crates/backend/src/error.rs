@@ -51,6 +51,14 @@ pub enum Error {
         /// What the engine said.
         reason: String,
     },
+    /// A build was ended early: by whoever asked for it, or by its time limit.
+    #[error("{backend}: the build was cancelled: {why}")]
+    Cancelled {
+        /// The backend.
+        backend: BackendId,
+        /// Who or what ended it.
+        why: String,
+    },
     /// A file could not be read or written.
     #[error("{path}", path = .path.display())]
     Io {
@@ -72,18 +80,21 @@ impl Error {
             Self::Shape { .. } => {
                 Some("give all sizes of the input, for example --shape NAME=1x3x224x224")
             }
-            Self::Model { .. } | Self::Engine { .. } | Self::Io { .. } => None,
+            Self::Model { .. } | Self::Engine { .. } | Self::Cancelled { .. } | Self::Io { .. } => {
+                None
+            }
         }
     }
 
     /// The exit code of a command that ends with this error: 2 when another model, shape or backend
     /// would do (the command line or the configuration is wrong), 4 when the machine lacks something
-    /// or the engine failed on it.
+    /// or the engine failed on it, 5 when it was interrupted.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Unsupported { .. } | Self::Model { .. } | Self::Shape { .. } => 2,
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => 2,
             Self::Unavailable { .. } | Self::Engine { .. } | Self::Io { .. } => 4,
+            Self::Cancelled { .. } => 5,
         }
     }
 }

@@ -11,7 +11,8 @@ use crate::error::Result;
 use crate::onnx;
 use crate::onnx::node;
 use crate::onnx::proto::{DataType, GraphProto, NodeProto};
-use crate::traits::Layer;
+use crate::traits::{Built, Layer};
+use crate::types::Precision;
 
 /// Operators with weights: convolutions and matrix products, fused and quantised forms included.
 fn is_weighted(op_type: &str) -> bool {
@@ -110,6 +111,20 @@ impl Layers {
     pub(crate) fn share(&self, precision: &str) -> Option<f64> {
         let at = self.weighted.iter().filter(|found| *found == precision).count();
         (!self.weighted.is_empty()).then(|| at as f64 / self.weighted.len() as f64)
+    }
+}
+
+impl Layers {
+    /// What a build reports whose engine is, or computes as, this graph.
+    pub(crate) fn into_built(self, asked: Precision, flags: Vec<String>) -> Built {
+        Built {
+            precision_achieved: self.precision(),
+            precision_share: self.share(asked.as_str()),
+            layers: self.layers,
+            layers_from: "graph".to_owned(),
+            flags,
+            ..Built::default()
+        }
     }
 }
 

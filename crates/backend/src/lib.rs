@@ -31,7 +31,10 @@ pub use border::parse_shape;
 pub use choose::{Chosen, Survey, choose, open_backend, preview, survey};
 pub use error::{Error, Result};
 pub use layers::{Inspection, inspect};
-pub use traits::{Backend, BuildRequest, Built, Environment, Layer, OpenOptions, Session};
+pub use traits::{
+    Backend, BuildOptions, BuildRequest, Built, CacheKind, Environment, Flow, Fp16Route, Layer,
+    OpenOptions, Progress, Session,
+};
 pub use types::{BackendId, Capabilities, Choice, ElementType, Precision, TensorSpec};
 
 /// Whether a file is an ONNX model whose parts are all there, before any engine sees it.

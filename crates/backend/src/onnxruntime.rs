@@ -61,14 +61,7 @@ impl Backend for OnnxRuntime {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            graph: false,
-            max_streams: u32::MAX,
-            max_depth: 1,
-            transfers: false,
-            timing_cache: false,
-            host_threads: true,
-        }
+        Capabilities::cpu()
     }
 
     fn build_flags(&self, request: &BuildRequest<'_>) -> Vec<String> {
@@ -79,6 +72,7 @@ impl Backend for OnnxRuntime {
     }
 
     fn build(&self, request: &BuildRequest<'_>, out: &Path) -> Result<Built> {
+        request.refuse_gpu_options(ID)?;
         let level = optimization(request.optimization_level).0;
         let options = OpenOptions { threads: 1, spinning: false, shapes: request.shapes.to_vec() };
         let mut builder = session::builder(&self.library, &options, level)?
@@ -101,13 +95,7 @@ impl Backend for OnnxRuntime {
             onnx::save(out, &engine)?;
         }
         let layers = Layers::of(&engine.graph.unwrap_or_default());
-        Ok(Built {
-            precision_achieved: layers.precision(),
-            precision_share: layers.share(request.precision.as_str()),
-            layers: layers.layers,
-            cache: None,
-            flags: self.build_flags(request),
-        })
+        Ok(layers.into_built(request.precision, self.build_flags(request)))
     }
 
     fn open(&self, engine: &Path, options: &OpenOptions) -> Result<Box<dyn Session>> {

@@ -40,14 +40,7 @@ impl Backend for Rten {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            graph: false,
-            max_streams: u32::MAX,
-            max_depth: 1,
-            transfers: false,
-            timing_cache: false,
-            host_threads: true,
-        }
+        Capabilities::cpu()
     }
 
     fn build_flags(&self, _request: &BuildRequest<'_>) -> Vec<String> {
@@ -57,6 +50,7 @@ impl Backend for Rten {
     }
 
     fn build(&self, request: &BuildRequest<'_>, out: &Path) -> Result<Built> {
+        request.refuse_gpu_options(ID)?;
         let model = onnx::load(request.model)?;
         let opened = RtenSession::open(request.model, &options_of(request), Plan::Engine)?;
         drop(opened);
@@ -64,13 +58,7 @@ impl Backend for Rten {
         onnx::file::inline_external(request.model, &mut copy)?;
         onnx::save(out, &copy)?;
         let layers = Layers::of(&model.graph.unwrap_or_default()).computed_in_fp32();
-        Ok(Built {
-            precision_achieved: layers.precision(),
-            precision_share: layers.share(request.precision.as_str()),
-            layers: layers.layers,
-            cache: None,
-            flags: self.build_flags(request),
-        })
+        Ok(layers.into_built(request.precision, self.build_flags(request)))
     }
 
     fn open(&self, engine: &Path, options: &OpenOptions) -> Result<Box<dyn Session>> {

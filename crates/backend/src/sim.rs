@@ -83,8 +83,8 @@ impl Backend for Sim {
             max_streams: 32,
             max_depth: 1,
             transfers: false,
-            timing_cache: false,
             host_threads: false,
+            native_fp16: true,
         }
     }
 
@@ -94,6 +94,7 @@ impl Backend for Sim {
     }
 
     fn build(&self, request: &BuildRequest<'_>, out: &Path) -> Result<Built> {
+        request.refuse_gpu_options(ID)?;
         let behaviour = Spec::from_environment()?;
         let model = onnx::load(request.model)?;
         let engine = describe(request.model, &model, request.shapes, behaviour)?;
@@ -104,13 +105,7 @@ impl Backend for Sim {
         })?;
         std::fs::write(out, text).map_err(|source| Error::Io { path: out.to_owned(), source })?;
         let layers = Layers::of(&model.graph.unwrap_or_default());
-        Ok(Built {
-            precision_achieved: layers.precision(),
-            precision_share: layers.share(request.precision.as_str()),
-            layers: layers.layers,
-            cache: None,
-            flags: self.build_flags(request),
-        })
+        Ok(layers.into_built(request.precision, self.build_flags(request)))
     }
 
     fn open(&self, engine: &Path, _options: &OpenOptions) -> Result<Box<dyn Session>> {

@@ -177,8 +177,22 @@ pub struct Capabilities {
     pub max_depth: u32,
     /// Copies to and from a device exist and can be inside the measured path.
     pub transfers: bool,
-    /// The build keeps timings that a later build can reuse.
-    pub timing_cache: bool,
     /// Threads of the host do the work, so that their number matters.
     pub host_threads: bool,
+    /// It has float16 arithmetic: an engine that stayed at float32 has failed a request for float16.
+    pub native_fp16: bool,
+}
+
+impl Capabilities {
+    /// What every engine on the processor can do: any number of streams, each with threads of its own.
+    pub(crate) fn cpu() -> Self {
+        Self {
+            graph: false,
+            max_streams: u32::MAX,
+            max_depth: 1,
+            transfers: false,
+            host_threads: true,
+            native_fp16: false,
+        }
+    }
 }

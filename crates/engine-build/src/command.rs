@@ -87,10 +87,9 @@ pub fn build(args: &BuildArgs) -> anyhow::Result<Exit> {
         backend::choose(args.backend, &Environment { data: data() }).map_err(fault_of)?;
     anstream::eprintln!("{explanation}");
     let request = BuildRequest {
-        model: &args.model,
-        precision,
         optimization_level: args.optimization_level,
         shapes: &args.shapes,
+        ..BuildRequest::new(&args.model, precision)
     };
     check_out(&args.out)?;
     let start = Instant::now();

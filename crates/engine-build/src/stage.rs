@@ -117,10 +117,8 @@ impl Rows {
     ) {
         let path = root.join(&model.path);
         let request = BuildRequest {
-            model: &path,
-            precision,
             optimization_level: config.optimization_level.get() as u8,
-            shapes: &[],
+            ..BuildRequest::new(&path, precision)
         };
         let level = config.timing_cache;
         match make(backend, store, &model.model_digest, &request, level) {

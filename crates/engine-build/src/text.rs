@@ -34,8 +34,11 @@ pub fn now() -> String {
 
 /// A backend's error with its exit code and its hint.
 pub fn fault_of(error: Error) -> Fault {
-    let exit =
-        if error.exit_code() == Exit::Config as u8 { Exit::Config } else { Exit::Environment };
+    let exit = match error.exit_code() {
+        2 => Exit::Config,
+        5 => Exit::Incomplete,
+        _ => Exit::Environment,
+    };
     let hint = error.hint().map(str::to_owned);
     let fault = match error {
         // its cause follows in the chain

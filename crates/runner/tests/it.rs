@@ -38,12 +38,8 @@ impl Project {
         let environment = Environment { data: root.path().join("data") };
         let backend = backend::open_backend(id, &environment).unwrap();
         let engine = root.path().join("data/engines/tiny.onnx");
-        let request = BuildRequest {
-            model: &model,
-            precision: Precision::Fp32,
-            optimization_level: 3,
-            shapes: &[],
-        };
+        let request =
+            BuildRequest { optimization_level: 3, ..BuildRequest::new(&model, Precision::Fp32) };
         backend.build(&request, &engine).unwrap();
         let engines = [engine_row(id)];
         artifact::write(&run, &engines, &Provenance::default()).unwrap();
