@@ -5,6 +5,10 @@
 //! `dlopen` and without a C++ shim. Today [`find`] tells whether a library is there and where it was
 //! looked for; nothing is loaded.
 
+#![expect(unsafe_code, reason = "calls a C++ library that is loaded at run time")]
+
+pub mod abi;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
