@@ -1,0 +1,89 @@
+//! An object of the library that we delete, and what must outlive it.
+
+use std::ffi::c_int;
+use std::sync::Arc;
+
+use crate::abi::call::{delete, good, implementation};
+use crate::abi::{Ptr, Slots, Table};
+use crate::error::{Error, Result};
+use crate::library::Library;
+use crate::logger::Logger;
+
+/// An `I…` object with an implementation word. It keeps the library and the logger that it was made
+/// with; parents are kept by whoever has both.
+pub(crate) struct Owned {
+    object: Ptr,
+    // dropped after the object is deleted
+    logger: Arc<Logger>,
+    library: Library,
+}
+
+impl Owned {
+    /// An object that `make` made; a pointer that cannot be one becomes the error of `call`, with
+    /// what was logged meanwhile.
+    ///
+    /// # Safety
+    /// `make` gives an `I…` object with an implementation word of `library`, made with `logger`, that
+    /// nobody else deletes, or something below 65536.
+    pub(crate) unsafe fn new(
+        library: &Library,
+        logger: &Arc<Logger>,
+        call: &'static str,
+        make: impl FnOnce() -> Ptr,
+    ) -> Result<Self> {
+        let mark = logger.mark();
+        let object =
+            good(make()).ok_or_else(|| Error::Call { call, reason: logger.reason(mark) })?;
+        Ok(Self { object, logger: Arc::clone(logger), library: library.clone() })
+    }
+
+    /// An object from one of the library's factories (`createInfer…_INTERNAL`).
+    pub(crate) fn from_factory(
+        library: &Library,
+        logger: &Arc<Logger>,
+        name: &'static std::ffi::CStr,
+    ) -> Result<Self> {
+        let object = library.make(name, logger)?;
+        Ok(Self { object, logger: Arc::clone(logger), library: library.clone() })
+    }
+
+    /// The object: what other calls take as an argument.
+    pub(crate) fn object(&self) -> Ptr {
+        self.object
+    }
+
+    /// The implementation: what methods are called on.
+    pub(crate) fn this(&self) -> Ptr {
+        // SAFETY: the object lives as long as `self` and has an implementation word (`new`).
+        unsafe { implementation(self.object) }
+    }
+
+    /// Where each method lies.
+    pub(crate) fn slots(&self) -> &Slots {
+        self.library.slots()
+    }
+
+    pub(crate) fn library(&self) -> &Library {
+        &self.library
+    }
+
+    pub(crate) fn logger(&self) -> &Arc<Logger> {
+        &self.logger
+    }
+
+    pub(crate) fn table(&self) -> Table {
+        self.library.table()
+    }
+
+    /// The library's version as it counts itself.
+    pub(crate) fn number(&self) -> c_int {
+        self.library.version().number()
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // SAFETY: the object is ours (`new`), and its children hold or borrow its owner.
+        unsafe { delete(self.object) }
+    }
+}
