@@ -1,7 +1,7 @@
 //! Times and sizes as people read them, and errors of backends as faults of the stage.
 
 use backend::Error;
-use pipeline::{Exit, Fault};
+use pipeline::Fault;
 
 /// Nanoseconds as `1.24 s`, `38.1 ms` or `512 µs`.
 pub fn duration(ns: i64) -> String {
@@ -33,27 +33,15 @@ pub fn now() -> String {
 }
 
 /// A backend's error with its exit code and its hint.
+#[expect(clippy::needless_pass_by_value, reason = "stands in `map_err`")]
 pub fn fault_of(error: Error) -> Fault {
-    let exit = match error.exit_code() {
-        2 => Exit::Config,
-        5 => Exit::Incomplete,
-        _ => Exit::Environment,
-    };
-    let hint = error.hint().map(str::to_owned);
-    let fault = match error {
-        // its cause follows in the chain
-        Error::Io { .. } => Fault::new(exit, "a file could not be read or written").because(error),
-        other => Fault::new(exit, other.to_string()),
-    };
-    match hint {
-        Some(hint) => fault.hint(hint),
-        None => fault,
-    }
+    Fault::of(&error, Error::exit_code, Error::hint)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pipeline::Exit;
 
     #[test]
     fn numbers_are_short() {

@@ -23,27 +23,15 @@ pub mod store;
 pub mod verify;
 pub mod weights;
 
-use std::error::Error as _;
 use std::path::Path;
 
 use backend::onnx::proto::ModelProto;
-use pipeline::{Exit, Fault};
+use pipeline::Fault;
 
 /// A backend's error with its exit code and hint.
 #[expect(clippy::needless_pass_by_value, reason = "stands in `map_err`")]
 pub fn fault(error: backend::Error) -> Fault {
-    let exit = if error.exit_code() == 2 { Exit::Config } else { Exit::Environment };
-    let mut message = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        message = format!("{message}: {cause}");
-        source = cause.source();
-    }
-    let fault = Fault::new(exit, message);
-    match error.hint() {
-        Some(hint) => fault.hint(hint),
-        None => fault,
-    }
+    Fault::of(&error, backend::Error::exit_code, backend::Error::hint)
 }
 
 /// Reads a model, with errors that a user can act on (exit 2).

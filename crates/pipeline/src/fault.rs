@@ -84,6 +84,18 @@ impl Fault {
         Self { hint: hint.map(str::to_owned), ..Self::new(exit, message) }
     }
 
+    /// A fault from an error of a crate that knows exit codes as numbers only, with all its causes in
+    /// the message; `exit_code` and `hint` are the error's own methods.
+    pub fn of<E: std::error::Error>(
+        error: &E,
+        exit_code: fn(&E) -> u8,
+        hint: fn(&E) -> Option<&str>,
+    ) -> Self {
+        let causes = std::iter::successors(error.source(), |cause| cause.source());
+        let message = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+        Self::from_code(exit_code(error), message, hint(error))
+    }
+
     /// Says what to do next; printed on a line of its own.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -171,6 +183,26 @@ mod tests {
         let full: Result<(), _> = Err(io::Error::from(io::ErrorKind::StorageFull));
         let error = full.context("cannot write samples").unwrap_err();
         assert_eq!(exit_of(&error), Exit::Environment);
+    }
+
+    #[test]
+    fn a_foreign_error_keeps_code_hint_and_causes() {
+        #[derive(Debug)]
+        struct Foreign(io::Error);
+        impl fmt::Display for Foreign {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("cannot read x")
+            }
+        }
+        impl std::error::Error for Foreign {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                Some(&self.0)
+            }
+        }
+        let fault = Fault::of(&Foreign(io::Error::other("gone")), |_| 3, |_| Some("look again"));
+        assert_eq!(fault.to_string(), "cannot read x: gone");
+        assert_eq!(fault.exit(), Exit::Verification);
+        assert_eq!(hints_of(&fault.into()), ["look again"]);
     }
 
     #[test]

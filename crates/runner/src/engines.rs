@@ -27,6 +27,15 @@ pub struct Engine {
     pub precision_achieved: String,
 }
 
+impl Engine {
+    /// In words, when the engine does not compute in the precision that was asked for.
+    pub fn other_precision(&self) -> Option<String> {
+        (self.precision_requested != self.precision_achieved).then(|| {
+            format!("{} asked, {} achieved", self.precision_requested, self.precision_achieved)
+        })
+    }
+}
+
 /// Expected values of one output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reference {
@@ -209,7 +218,7 @@ pub fn environment(root: &std::path::Path) -> Environment {
 
 /// Gives a backend's error its exit code and hint.
 pub fn fault(error: &backend::Error) -> Fault {
-    Fault::from_code(error.exit_code(), error.to_string(), error.hint())
+    Fault::of(error, backend::Error::exit_code, backend::Error::hint)
 }
 
 #[cfg(test)]

@@ -98,13 +98,8 @@ impl Job<'_> {
         let can = backend.capabilities();
         let mode = &case.mode;
         let engine = &case.engine;
-        let mut reasons = Vec::new();
-        if engine.precision_requested != engine.precision_achieved {
-            reasons.push(format!(
-                "note: {} asked, {} achieved: {} computes so",
-                engine.precision_requested, engine.precision_achieved, engine.backend
-            ));
-        }
+        let other = engine.other_precision();
+        let reasons = other.map(|other| format!("note: {other}: {} computes so", engine.backend));
         CaseRow {
             device: backend.device(),
             case: mode.name.to_string(),
@@ -138,7 +133,7 @@ impl Job<'_> {
             outputs_checked: false,
             output_max_abs: None,
             verdict: Verdict::Valid,
-            reasons,
+            reasons: reasons.into_iter().collect(),
             error: None,
         }
     }
@@ -149,15 +144,7 @@ impl Job<'_> {
             return Ok(());
         }
         for case in &self.cases {
-            let engine = &case.engine;
-            let missing = self.unsupported(case).or_else(|| {
-                (engine.precision_requested != engine.precision_achieved).then(|| {
-                    format!(
-                        "{} asked, {} achieved",
-                        engine.precision_requested, engine.precision_achieved
-                    )
-                })
-            });
+            let missing = self.unsupported(case).or_else(|| case.engine.other_precision());
             if let Some(what) = missing {
                 return Err(Fault::verification(format!("mode \"{}\": {what}", case.mode.name))
                     .hint("on-unsupported = \"record\" measures what can be measured and says so")
