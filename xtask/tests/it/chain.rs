@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Project, STAGES, run};
+use crate::support::{Project, STAGES, in_group, press_ctrl_c, run};
 
 const PIPELINE: &str = "[pipeline]\nname = \"fake\"\n[onnx-export-verify]\n[engine-build]\nbackend = \"sim\"\n[runner]\n[analysis]\n";
 
@@ -226,21 +226,16 @@ fn two_pipelines_do_not_share_a_run_folder() {
 
 #[test]
 fn ctrl_c_lets_the_runner_close_its_files_and_analysis_read_them() {
-    use std::os::unix::process::CommandExt as _;
     let project = project();
-    let mut child = xtask(&project, &["pipeline", "pipelines/fake.toml", "--run", "r"])
+    let mut child = in_group(
+        xtask(&project, &["pipeline", "pipelines/fake.toml", "--run", "r"])
         .env(
             "RUNNER_DO",
             "trap 'echo closed >>log; exit 5' INT; echo busy >>log; while :; do sleep 0.05; done",
         )
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .unwrap();
+        .stderr(Stdio::piped()),);
     wait_for(&project, "busy");
-    // the whole group, as a terminal does
-    let group = format!("-{}", child.id());
-    assert!(Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
+    press_ctrl_c(&child);
     let status = child.wait().unwrap();
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
@@ -251,17 +246,14 @@ fn ctrl_c_lets_the_runner_close_its_files_and_analysis_read_them() {
 
 #[test]
 fn ctrl_c_in_another_stage_ends_the_chain() {
-    use std::os::unix::process::CommandExt as _;
     let project = project();
-    let mut child = xtask(&project, &["pipeline", "pipelines/fake.toml", "--run", "r"])
-        .env("ENGINE_BUILD_DO", "trap - INT; echo busy >>log; sleep 30; :")
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .unwrap();
+    let mut child = in_group(
+        xtask(&project, &["pipeline", "pipelines/fake.toml", "--run", "r"])
+            .env("ENGINE_BUILD_DO", "trap - INT; echo busy >>log; sleep 30; :")
+            .stderr(Stdio::null()),
+    );
     wait_for(&project, "busy");
-    let group = format!("-{}", child.id());
-    assert!(Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
+    press_ctrl_c(&child);
     assert_eq!(child.wait().unwrap().code(), Some(5));
     assert_eq!(order(&project).iter().filter(|stage| *stage == "runner").count(), 0);
 }

@@ -1,10 +1,9 @@
 //! Ctrl-C and a second writer, with the real stages.
 
-use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::support::{Project, run};
+use crate::support::{Project, in_group, press_ctrl_c, run};
 
 /// Waits until there is a first part of samples, at most twenty seconds.
 fn wait_for_samples(project: &Project) {
@@ -19,15 +18,13 @@ fn wait_for_samples(project: &Project) {
 #[test]
 fn ctrl_c_keeps_what_was_measured() {
     let project = Project::real();
-    let mut child = project
-        .smoke("r", &["--set", "runner.duration=60s", "--set", "runner.rounds=1"])
-        .process_group(0)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = in_group(
+        project
+            .smoke("r", &["--set", "runner.duration=60s", "--set", "runner.rounds=1"])
+            .stderr(Stdio::piped()),
+    );
     wait_for_samples(&project);
-    let group = format!("-{}", child.id());
-    assert!(Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
+    press_ctrl_c(&child);
     let pressed = Instant::now();
     assert_eq!(child.wait().unwrap().code(), Some(5));
     assert!(pressed.elapsed() < Duration::from_secs(10), "{:?}", pressed.elapsed());
@@ -42,17 +39,15 @@ fn ctrl_c_keeps_what_was_measured() {
 #[test]
 fn a_second_stage_keeps_out_of_a_folder_that_is_being_written() {
     let project = Project::real();
-    let mut child = project
-        .smoke("r", &["--set", "runner.duration=60s", "--set", "runner.rounds=1"])
-        .process_group(0)
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = in_group(
+        project
+            .smoke("r", &["--set", "runner.duration=60s", "--set", "runner.rounds=1"])
+            .stderr(Stdio::null()),
+    );
     wait_for_samples(&project);
     let stage = run(&mut project.stage("runner", &["run", "--run", "r"]));
     let chain = run(&mut project.smoke("r", &[]));
-    let group = format!("-{}", child.id());
-    assert!(Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
+    press_ctrl_c(&child);
     assert_eq!(child.wait().unwrap().code(), Some(5));
     stage.with_exit(2).saying(&["another process is writing into the run folder r"]);
     chain.with_exit(2).saying(&["another pipeline is writing into the run folder r"]);

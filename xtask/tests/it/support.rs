@@ -1,8 +1,9 @@
 //! What the tests share: a project in a temporary folder, stand-in stages, readable assertions.
 
 use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 
 /// The stages in the order of the chain.
 pub(crate) const STAGES: [&str; 4] = ["onnx-export-verify", "engine-build", "runner", "analysis"];
@@ -141,6 +142,18 @@ impl From<Output> for Ended {
 /// Runs a command to its end.
 pub(crate) fn run(command: &mut Command) -> Ended {
     command.output().unwrap().into()
+}
+
+/// Starts a command in a process group of its own, as a terminal does.
+pub(crate) fn in_group(command: &mut Command) -> Child {
+    command.process_group(0).spawn().unwrap()
+}
+
+/// Interrupts the whole group of a child, as a terminal does.
+#[track_caller]
+pub(crate) fn press_ctrl_c(child: &Child) {
+    let group = format!("-{}", child.id());
+    assert!(Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
 }
 
 /// The sources of this workspace; known to tests only.
