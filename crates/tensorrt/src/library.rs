@@ -27,6 +27,8 @@ type ParserFactory = unsafe extern "C" fn(Ptr, Ptr, c_int) -> Ptr;
 pub struct Library(Arc<Inner>);
 
 struct Inner {
+    /// Where one of its functions lies: tells whether two loads gave the same library.
+    identity: usize,
     handle: ManuallyDrop<Handle>,
     path: PathBuf,
     version: Version,
@@ -62,7 +64,10 @@ impl Library {
     }
 
     fn open(path: &Path, parser_path: Option<PathBuf>) -> Result<Self> {
+        type Any = unsafe extern "C" fn() -> c_int;
         let handle = open(path)?;
+        // SAFETY: nothing is called through it here.
+        let identity = unsafe { symbol::<Any>(&handle, c"getInferLibVersion") };
         let number = number(&handle, c"getInferLibVersion").ok_or_else(|| Error::Load {
             path: path.to_owned(),
             reason: "it is no TensorRT library: no getInferLibVersion in it".to_owned(),
@@ -77,6 +82,7 @@ impl Library {
             tracing::warn!(target: "tensorrt", "{warning}");
         }
         Ok(Self(Arc::new(Inner {
+            identity: identity.map_or(0, |function| function as usize),
             handle,
             path: path.to_owned(),
             version,
@@ -131,6 +137,11 @@ impl Library {
     /// Where each virtual method lies in this version.
     pub(crate) fn slots(&self) -> &Slots {
         &self.0.slots
+    }
+
+    /// Whether both are the same loaded library.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.0.identity == other.0.identity
     }
 
     /// The error for what this version cannot do.

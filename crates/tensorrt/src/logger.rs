@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::abi::callback::{Callback, Method, logger_info};
-pub use crate::abi::enums::Severity;
+use crate::abi::enums::Severity;
 use crate::abi::{Ptr, Table};
 use crate::unwind::caught;
 
@@ -84,14 +84,16 @@ impl Logger {
 
     /// The reason of a failure: what was logged since `mark`, in one line.
     pub(crate) fn reason(&self, mark: Mark) -> String {
+        self.since(mark).unwrap_or_else(|| "the library logged no reason".to_owned())
+    }
+
+    /// The error lines since `mark`, in one line; `None` where there are none.
+    pub(crate) fn since(&self, mark: Mark) -> Option<String> {
         let errors = self.0.state().lock();
-        let new = usize::try_from(errors.count - mark.0).unwrap_or(usize::MAX);
-        let lines: Vec<&str> =
-            errors.last.iter().rev().take(new.min(REPEATED)).map(String::as_str).collect();
-        if lines.is_empty() {
-            return "the library logged no reason".to_owned();
-        }
-        lines.into_iter().rev().collect::<Vec<_>>().join("; ")
+        let new = usize::try_from(errors.count - mark.0).unwrap_or(usize::MAX).min(REPEATED);
+        let first = errors.last.len().saturating_sub(new);
+        let lines: Vec<&str> = errors.last.range(first..).map(String::as_str).collect();
+        (!lines.is_empty()).then(|| lines.join("; "))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::sync::Arc;
 
-use crate::abi::call::{delete, good, implementation};
+use crate::abi::call::{Bool, delete, good, implementation};
 use crate::abi::{Ptr, Slots, Table};
 use crate::error::{Error, Result};
 use crate::library::Library;
@@ -45,6 +45,26 @@ impl Owned {
     ) -> Result<Self> {
         let object = library.make(name, logger)?;
         Ok(Self { object, logger: Arc::clone(logger), library: library.clone() })
+    }
+
+    /// Calls a method that returns nothing: it failed if it logged an error.
+    pub(crate) fn checked(&self, call: &'static str, method: impl FnOnce()) -> Result<()> {
+        let mark = self.logger.mark();
+        method();
+        self.logger.since(mark).map_or(Ok(()), |reason| Err(Error::Call { call, reason }))
+    }
+
+    /// Calls a method that says whether it succeeded.
+    pub(crate) fn confirmed(
+        &self,
+        call: &'static str,
+        method: impl FnOnce() -> Bool,
+    ) -> Result<()> {
+        let mark = self.logger.mark();
+        if method().is_true() {
+            return Ok(());
+        }
+        Err(Error::Call { call, reason: self.logger.reason(mark) })
     }
 
     /// The object: what other calls take as an argument.
