@@ -4,12 +4,14 @@
 //! against a committed digest or version, and put under `data/runtime/`.
 
 mod client;
-mod cpu;
 mod notebook;
+mod pin;
+mod wheel;
 
 use std::path::PathBuf;
 
 use crate::project::Project;
+use pin::Pin;
 
 pub(crate) use notebook::execute as execute_notebook;
 
@@ -26,6 +28,10 @@ pub(crate) struct Args {
 enum What {
     /// ONNX Runtime for the CPU
     Cpu,
+    /// TensorRT-RTX: builds engines without a GPU, runs them on RTX GPUs
+    Rtx,
+    /// Well-known architectures as small ONNX files, to build engines from
+    Models,
     /// A Python environment that runs results/explore.ipynb
     Notebook,
 }
@@ -34,22 +40,32 @@ enum What {
 pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let project = Project::find(None)?;
     match args.what {
-        What::Cpu => cpu(&project)?,
-        What::Notebook => {
-            notebook(&project)?;
-        }
-    }
+        What::Cpu => cpu(&project),
+        What::Rtx => rtx(&project).map(drop),
+        What::Models => models(&project).map(drop),
+        What::Notebook => notebook(&project).map(drop),
+    }?;
     Ok(0)
 }
 
 /// ONNX Runtime for the CPU.
 pub(crate) fn cpu(project: &Project) -> anyhow::Result<()> {
-    cpu::install(project, &cpu::Pin::of_this_machine()?)
+    wheel::install(project, &Pin::of_this_machine("onnxruntime")?).map(drop)
+}
+
+/// TensorRT-RTX; returns the folder of its libraries.
+pub(crate) fn rtx(project: &Project) -> anyhow::Result<PathBuf> {
+    wheel::install(project, &Pin::of_this_machine("tensorrt-rtx")?)
+}
+
+/// The architectures of the ONNX package; returns their folder.
+pub(crate) fn models(project: &Project) -> anyhow::Result<PathBuf> {
+    wheel::install(project, &Pin::of_this_machine("onnx-models")?)
 }
 
 /// The notebook's environment with the pinned ONNX Runtime in it, for comparisons; returns its Python.
 pub(crate) fn peer(project: &Project) -> anyhow::Result<PathBuf> {
-    notebook::with_package(project, &cpu::Pin::of_this_machine()?.package())
+    notebook::with_package(project, &Pin::of_this_machine("onnxruntime")?.requirement())
 }
 
 /// The environment of the notebook; returns its Python.

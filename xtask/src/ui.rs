@@ -72,6 +72,17 @@ pub(crate) fn seconds(took: Duration) -> String {
     }
 }
 
+/// A bar of bytes on a terminal, nothing elsewhere.
+pub(crate) fn download(text: &str, bytes: u64) -> indicatif::ProgressBar {
+    let style =
+        "{spinner} {msg} {wide_bar} {decimal_bytes} of about {decimal_total_bytes} {elapsed}";
+    let style = indicatif::ProgressStyle::with_template(style);
+    let bar = indicatif::ProgressBar::new(bytes).with_message(text.to_owned());
+    bar.set_style(style.unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
 /// A spinner on a terminal, nothing elsewhere.
 pub(crate) fn spinner(text: &str) -> indicatif::ProgressBar {
     let spinner = indicatif::ProgressBar::new_spinner().with_message(text.to_owned());

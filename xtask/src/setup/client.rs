@@ -15,6 +15,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) python: &'a str,
     /// Platform tag of the wheel.
     pub(crate) platform: &'a str,
+    /// What the user can do without the package.
+    pub(crate) instead: &'a str,
 }
 
 /// What a client left in the folder it was given.
@@ -37,7 +39,7 @@ pub(crate) fn fetch(wanted: &Wanted<'_>, folder: &Path) -> anyhow::Result<Got> {
     let mut said: Vec<String> = Vec::new();
     for pip in PIPS {
         let mut command = Command::new(pip[0]);
-        command.args(&pip[1..]);
+        command.args(&pip[1..]).env("TMPDIR", folder);
         command.args(["download", "--disable-pip-version-check", "--no-input", "--quiet"]);
         command.args(["--retries", "1", "--timeout", "20", "--no-deps", "--only-binary=:all:"]);
         command.args(["--implementation", "cp", "--python-version", wanted.python]);
@@ -64,7 +66,10 @@ pub(crate) fn fetch(wanted: &Wanted<'_>, folder: &Path) -> anyhow::Result<Got> {
                 said.join("; ")
             );
             Err(Fault::environment(message)
-                .hint("install Python's pip and see that it reaches its packages; or set ORT_DYLIB_PATH to a library that you have")
+                .hint(format!(
+                    "install Python's pip and see that it reaches its packages; or: {}",
+                    wanted.instead
+                ))
                 .into())
         }
     }

@@ -12,19 +12,56 @@ fn project(client: &str) -> (Project, String) {
     (project, path)
 }
 
+/// Names below `data/runtime`.
+fn installed(project: &Project) -> Vec<String> {
+    let entries = fs::read_dir(project.root().join("data/runtime")).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+}
+
 #[test]
 fn a_wheel_that_is_not_the_pinned_one_installs_nothing() {
     let client = r#"while [ "$1" != --dest ]; do shift; done
-echo "not a wheel" >"$2/onnxruntime-1.32.0-cp312-cp312-any.whl""#;
-    let (project, path) = project(client);
-    let said = run(project.xtask(&["setup", "cpu"]).env("PATH", path)).with_exit(4).saying(&[
-        "the wheel of ONNX Runtime is not the pinned one; nothing was installed",
-        "expected SHA-256",
-        "found    SHA-256",
+echo "not a wheel" >"$2/some-1.0-cp312-cp312-any.whl""#;
+    let mut what = vec![("cpu", "ONNX Runtime"), ("models", "models of the ONNX package")];
+    if cfg!(target_arch = "x86_64") {
+        what.push(("rtx", "TensorRT-RTX"));
+    }
+    for (what, title) in what {
+        let (project, path) = project(client);
+        let said = run(project.xtask(&["setup", what]).env("PATH", path)).with_exit(4).saying(&[
+            &format!("the wheel of {title} "),
+            "is not the pinned one; nothing was installed",
+            "expected SHA-256",
+            "found    SHA-256",
+        ]);
+        assert!(!said.stderr.contains("://"), "{}", said.stderr);
+        assert_eq!(installed(&project), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn without_a_network_everything_is_as_before() {
+    let (project, path) = project("echo 'ERROR: no route' >&2; exit 1");
+    let folder = "data/runtime/onnx-models-1.23.2";
+    project.write(&format!("{folder}/light_vgg19.onnx"), "not the pinned file");
+    // what an interrupted command left is cleared away
+    project.write("data/runtime/.setup-1/download/half.whl", "");
+    run(project.xtask(&["setup", "models"]).env("PATH", path)).with_exit(4).saying(&[
+        "no route",
+        "hint: install Python's pip",
+        "any ONNX file will do",
     ]);
-    assert!(!said.stderr.contains("://"), "{}", said.stderr);
-    let left: Vec<_> = fs::read_dir(project.root().join("data/runtime")).unwrap().collect();
-    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(installed(&project), ["onnx-models-1.23.2"]);
+    assert_eq!(project.read(&format!("{folder}/light_vgg19.onnx")), "not the pinned file");
+}
+
+#[test]
+#[cfg(not(target_arch = "x86_64"))]
+fn without_a_wheel_for_the_architecture_there_is_a_hint() {
+    let project = Project::new();
+    run(&mut project.xtask(&["setup", "rtx"]))
+        .with_exit(4)
+        .saying(&["no pinned TensorRT-RTX for", "TENSORRT_RTX_LIB"]);
 }
 
 #[test]
