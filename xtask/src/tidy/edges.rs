@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use cargo_metadata::{Metadata, Package};
+use cargo_metadata::{Dependency, DependencyKind, Metadata, Package};
 use toml::{Table, Value};
 
 use crate::fault::Fault;
 
 /// Every member and the members it may depend on, in any way: normal, build or dev.
-const ALLOWED: [(&str, &[&str]); 9] = [
+const ALLOWED: [(&str, &[&str]); 10] = [
     ("stats", &[]),
     ("pipeline", &[]),
     ("tensorrt", &[]),
+    ("tensorrt-fake", &["tensorrt"]),
     ("backend", &["tensorrt"]),
     ("onnx-export-verify", &["pipeline", "backend"]),
     ("engine-build", &["pipeline", "backend"]),
@@ -19,6 +20,9 @@ const ALLOWED: [(&str, &[&str]); 9] = [
     ("analysis", &["pipeline", "stats"]),
     ("xtask", &[]),
 ];
+
+/// What only tests may use, and whose.
+const IN_TESTS: (&str, &[&str]) = ("tensorrt-fake", &["tensorrt", "backend", "engine-build"]);
 
 /// Every breach of the layering, in words.
 pub(crate) fn check(metadata: &Metadata) -> Vec<String> {
@@ -44,6 +48,7 @@ fn local_edges(package: &Package, members: &[&Package]) -> Vec<String> {
     package
         .dependencies
         .iter()
+        .filter(|dependency| !only_in_tests(name, dependency))
         .map(|dependency| dependency.name.as_str())
         .filter(|dependency| members.iter().any(|member| member.name.as_str() == *dependency))
         .filter(|dependency| !allowed.contains(dependency))
@@ -52,6 +57,14 @@ fn local_edges(package: &Package, members: &[&Package]) -> Vec<String> {
             format!("{name} must not depend on {dependency}: it may depend on {may}")
         })
         .collect()
+}
+
+/// Whether the edge is one that tests may have and nothing else.
+fn only_in_tests(name: &str, dependency: &Dependency) -> bool {
+    let (used, users) = IN_TESTS;
+    dependency.kind == DependencyKind::Development
+        && dependency.name == used
+        && users.contains(&name)
 }
 
 /// Folder = package name, and lints come from the workspace.
@@ -129,6 +142,17 @@ mod tests {
     #[test]
     fn an_edge_of_the_table_is_no_problem() {
         assert_eq!(check(&with_edge("backend", "tensorrt", &Json::Null)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_fake_library_is_for_tests_only() {
+        let check = |from: &str, kind: &Json| check(&with_edge(from, "tensorrt-fake", kind));
+        assert_eq!(check("backend", &json!("dev")), Vec::<String>::new());
+        for (from, kind) in [("backend", Json::Null), ("runner", json!("dev"))] {
+            let problems = check(from, &kind);
+            let expected = format!("{from} must not depend on tensorrt-fake");
+            assert!(problems.iter().any(|p| p.starts_with(&expected)), "{kind} {problems:?}");
+        }
     }
 
     #[test]
