@@ -122,6 +122,7 @@ fn configure(
     tell(&format!("{config:?}"));
     let Some(path) = &options.cache else { return Ok(None) };
     let cache = config.create_timing_cache(&read_or_empty(path))?;
+    tell(&cache.warning().map(|text| format!("{}: {text}", path.display())).unwrap_or_default());
     if !config.set_timing_cache(&cache, DeviceMismatch::Refuse)? {
         tell("the timing cache is another device's; going on without it");
     }

@@ -4,12 +4,8 @@ use std::ffi::c_int;
 use std::fmt;
 
 use crate::abi::Ptr;
-use crate::abi::Table;
 use crate::abi::call::call;
-use crate::abi::enums::{
-    BuilderFlag, ComputeCapability, HardwareCompatibility, MemoryPool, PreviewFeature,
-    ProfilingVerbosity, TacticSource, TilingLevel,
-};
+use crate::abi::enums::{BuilderFlag, MemoryPool, ProfilingVerbosity};
 use crate::abi::slots::BuilderConfigSlots;
 use crate::builder::Builder;
 use crate::error::{Error, Result};
@@ -69,7 +65,7 @@ impl<'b> BuilderConfig<'b> {
         self.known(value, "builder flag", flag.name())
     }
 
-    fn known(&self, value: Option<c_int>, kind: &str, name: &str) -> Result<c_int> {
+    pub(crate) fn known(&self, value: Option<c_int>, kind: &str, name: &str) -> Result<c_int> {
         value.ok_or_else(|| self.owned.library().unsupported(format!("{kind} {name}")))
     }
 
@@ -95,12 +91,18 @@ impl<'b> BuilderConfig<'b> {
     /// How long the builder may look for faster kernels: 0 to 5; the library's default is 3.
     ///
     /// # Errors
-    /// Where the library refuses the level.
+    /// Where the library refuses the level, or takes another one instead.
     pub fn set_builder_optimization_level(&mut self, level: u8) -> Result<()> {
         let slot = self.slots().set_builder_optimization_level;
         // SAFETY: a living `IBuilderConfig`.
         let set = || unsafe { call!(self.owned.this(), slot, i32::from(level)) };
-        self.owned.checked("setBuilderOptimizationLevel", set)
+        self.owned.checked("setBuilderOptimizationLevel", set)?;
+        match self.builder_optimization_level() {
+            taken if taken == i32::from(level) => Ok(()),
+            taken => Err(Error::Argument {
+                what: format!("optimisation level {level}: the library takes {taken} instead"),
+            }),
+        }
     }
 
     /// The level that is set.
@@ -151,117 +153,16 @@ impl<'b> BuilderConfig<'b> {
         usize::try_from(count).unwrap_or(0)
     }
 
-    /// Turns a preview feature on or off.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`] where this version has no such feature.
-    pub fn set_preview_feature(&mut self, feature: PreviewFeature, on: bool) -> Result<()> {
-        let value = feature.value(self.owned.table(), self.owned.number());
-        let value = self.known(value, "preview feature", feature.name())?;
-        let slot = self.slots().set_preview_feature;
-        // SAFETY: a living `IBuilderConfig`, and a value that this version knows.
-        let set = || unsafe { call!(self.owned.this(), slot, value, on) };
-        self.owned.checked("setPreviewFeature", set)
-    }
-
-    /// Where kernels may come from.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`] where this version has no such source, and where it is not there.
-    pub fn set_tactic_sources(&mut self, sources: &[TacticSource]) -> Result<()> {
-        let mut bits = 0_u32;
-        for source in sources {
-            let value = source.value(self.owned.table(), self.owned.number());
-            bits |= 1 << self.known(value, "tactic source", source.name())?;
-        }
-        let slot = self.slots().set_tactic_sources;
-        // SAFETY: a living `IBuilderConfig`, and bits that this version knows.
-        let set = || unsafe { call!(self.owned.this(), slot, bits) };
-        self.owned.confirmed("setTacticSources", set)
-    }
-
-    /// On which devices the engine must run, beyond the one that builds it.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`] for a level that this version does not have.
-    pub fn set_hardware_compatibility(&mut self, level: HardwareCompatibility) -> Result<()> {
-        let newer = level == HardwareCompatibility::SameComputeCapability;
-        if newer && self.owned.table() == Table::V10 && self.owned.number() < 10_09_00 {
-            return Err(self.owned.library().unsupported("kSAME_COMPUTE_CAPABILITY"));
-        }
-        let slot = self.slots().set_hardware_compatibility_level;
-        // SAFETY: a living `IBuilderConfig`, and a level that this version knows.
-        let set = || unsafe { call!(self.owned.this(), slot, level.value()) };
-        self.owned.checked("setHardwareCompatibilityLevel", set)
-    }
-
-    /// For which devices TensorRT for RTX builds; by default for all that it supports.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`] for TensorRT, and where the library refuses one.
-    pub fn set_compute_capabilities(&mut self, devices: &[ComputeCapability]) -> Result<()> {
-        let slots = self.slots();
-        let (Some(count), Some(set)) =
-            (slots.set_nb_compute_capabilities, slots.set_compute_capability)
-        else {
-            return Err(self.owned.library().unsupported("setComputeCapability"));
-        };
-        let number = |index| i32::try_from(index).unwrap_or(i32::MAX);
-        let this = self.owned.this();
-        // SAFETY: a living `IBuilderConfig`.
-        let counted = || unsafe { call!(this, count, number(devices.len())) };
-        self.owned.confirmed("setNbComputeCapabilities", counted)?;
-        for (index, device) in devices.iter().enumerate() {
-            // SAFETY: a living `IBuilderConfig`; the index is below the count that was just set.
-            let one = || unsafe { call!(this, set, device.value(), number(index)) };
-            self.owned.confirmed("setComputeCapability", one)?;
-        }
-        Ok(())
-    }
-
-    /// How many times a kernel is timed; the mean counts.
-    ///
-    /// # Errors
-    /// Where the library refuses the number.
-    pub fn set_avg_timing_iterations(&mut self, iterations: u16) -> Result<()> {
-        let slot = self.slots().set_avg_timing_iterations;
-        // SAFETY: a living `IBuilderConfig`.
-        let set = || unsafe { call!(self.owned.this(), slot, i32::from(iterations)) };
-        self.owned.checked("setAvgTimingIterations", set)
-    }
-
-    /// How many kernels are timed for one layer at most.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`] before TensorRT 10.4.
-    pub fn set_max_tactics(&mut self, tactics: u32) -> Result<()> {
-        let slot = self.slots().set_max_nb_tactics;
-        let slot = slot.ok_or_else(|| self.owned.library().unsupported("setMaxNbTactics"))?;
-        let tactics = i32::try_from(tactics).unwrap_or(i32::MAX);
-        // SAFETY: a living `IBuilderConfig`.
-        let set = || unsafe { call!(self.owned.this(), slot, tactics) };
-        self.owned.checked("setMaxNbTactics", set)
-    }
-
-    /// How hard to look for tilings.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`] before TensorRT 10.8, and where the library refuses it.
-    pub fn set_tiling_level(&mut self, level: TilingLevel) -> Result<()> {
-        let slot = self.slots().set_tiling_optimization_level;
-        let slot =
-            slot.ok_or_else(|| self.owned.library().unsupported("setTilingOptimizationLevel"))?;
-        // SAFETY: a living `IBuilderConfig`.
-        let set = || unsafe { call!(self.owned.this(), slot, level.value()) };
-        self.owned.confirmed("setTilingOptimizationLevel", set)
-    }
-
     /// A timing cache from what [`TimingCache::serialize`] gave; from no bytes, an empty one.
     ///
+    /// From bytes that it cannot use the library makes an empty cache, and
+    /// [`TimingCache::warning`] says so.
+    ///
     /// # Errors
-    /// Where the library cannot read the bytes.
+    /// Where the library makes none at all.
     pub fn create_timing_cache(&self, bytes: &[u8]) -> Result<TimingCache> {
         let (this, slot) = (self.owned.this(), self.slots().create_timing_cache);
+        let mark = self.owned.logger().mark();
         let data = if bytes.is_empty() { std::ptr::null() } else { bytes.as_ptr().cast() };
         // SAFETY: a living `IBuilderConfig`, which copies the bytes; a new `ITimingCache` is ours to
         // delete.
@@ -270,7 +171,7 @@ impl<'b> BuilderConfig<'b> {
             Owned::new(self.owned.library(), self.owned.logger(), "createTimingCache", make)?
         };
         // SAFETY: `createTimingCache` gives an `ITimingCache`.
-        Ok(unsafe { TimingCache::new(owned) })
+        Ok(unsafe { TimingCache::new(owned, self.owned.logger().warnings_since(mark)) })
     }
 
     /// Lets builds use and extend a cache. `false` where the library refuses it, which it does for a
@@ -316,8 +217,12 @@ impl<'b> BuilderConfig<'b> {
         done
     }
 
-    fn slots(&self) -> &BuilderConfigSlots {
+    pub(crate) fn slots(&self) -> &BuilderConfigSlots {
         &self.owned.slots().builder_config
+    }
+
+    pub(crate) fn owned(&self) -> &Owned {
+        &self.owned
     }
 
     pub(crate) fn object(&self) -> Ptr {

@@ -12,12 +12,15 @@ mod find;
 mod host_memory;
 mod library;
 mod logger;
+#[cfg(doctest)]
+mod misuse;
 mod network;
 mod owned;
 mod parser;
 mod profile;
 mod progress;
 mod timing_cache;
+mod tuning;
 mod unwind;
 mod version;
 

@@ -51,7 +51,7 @@ impl Owned {
     pub(crate) fn checked(&self, call: &'static str, method: impl FnOnce()) -> Result<()> {
         let mark = self.logger.mark();
         method();
-        self.logger.since(mark).map_or(Ok(()), |reason| Err(Error::Call { call, reason }))
+        self.logger.errors_since(mark).map_or(Ok(()), |reason| Err(Error::Call { call, reason }))
     }
 
     /// Calls a method that says whether it succeeded.

@@ -221,3 +221,37 @@ impl fmt::Display for ParserError {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_tells_what_where_and_from_which_line() {
+        let error = ParserError {
+            code: 8,
+            description: "no plugin for it".to_owned(),
+            node: 3,
+            node_name: "conv".to_owned(),
+            operator: "Foo".to_owned(),
+            file: "ModelImporter.cpp".to_owned(),
+            line: 42,
+            function: "parse".to_owned(),
+        };
+        assert_eq!(
+            error.to_string(),
+            "unsupported node (code 8): no plugin for it at node 3 \"conv\" of type \"Foo\" \
+             [ModelImporter.cpp:42 parse]"
+        );
+        let bare = ParserError { code: 99, node: -1, ..ParserError::default() };
+        assert_eq!(bare.to_string(), "unknown error (code 99): ");
+        let both = Error::Parse(vec![error, bare]).to_string();
+        assert!(both.starts_with("the ONNX parser refused the model: unsupported node"), "{both}");
+        assert!(both.ends_with("; unknown error (code 99): "), "{both}");
+    }
+
+    #[test]
+    fn a_path_with_a_zero_byte_is_an_argument() {
+        assert!(matches!(c_path(Path::new("a\0b")), Err(Error::Argument { .. })));
+    }
+}

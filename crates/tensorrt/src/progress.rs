@@ -131,3 +131,77 @@ unsafe fn name<'a>(text: *const c_char) -> Option<std::borrow::Cow<'a, str>> {
     // SAFETY: the caller says so.
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    /// Writes down what it hears; cancels or panics at a step.
+    struct Heard {
+        lines: Arc<Mutex<Vec<String>>>,
+        cancel: i32,
+        panic: i32,
+    }
+
+    impl ProgressMonitor for Heard {
+        fn phase_start(&self, phase: &str, parent: Option<&str>, steps: i32) {
+            self.lines.lock().unwrap().push(format!("{phase} in {parent:?}: {steps}"));
+        }
+
+        fn step_complete(&self, phase: &str, step: i32) -> Flow {
+            self.lines.lock().unwrap().push(format!("{phase} {step}"));
+            assert_ne!(step, self.panic, "asked for");
+            if step == self.cancel { Flow::Cancel } else { Flow::Continue }
+        }
+
+        fn phase_finish(&self, phase: &str) {
+            self.lines.lock().unwrap().push(format!("{phase} ends"));
+        }
+    }
+
+    /// A phase of three steps: what was heard, what the steps answered, how it ended.
+    fn phase(cancel: i32, panic: i32) -> (Vec<String>, Vec<bool>, Result<()>) {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let monitor = Monitor::new(Box::new(Heard { lines: Arc::clone(&lines), cancel, panic }));
+        monitor.begin();
+        let this = monitor.as_ptr();
+        phase_start(this, c"outer".as_ptr(), std::ptr::null(), 3);
+        phase_start(this, c"inner".as_ptr(), c"outer".as_ptr(), 0);
+        let steps = (0..3).map(|step| step_complete(this, c"outer".as_ptr(), step).is_true());
+        let steps = steps.collect();
+        phase_finish(this, c"outer".as_ptr());
+        let end = monitor.end();
+        monitor.begin();
+        assert!(monitor.end().is_ok(), "the next build begins anew");
+        let heard = lines.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (heard, steps, end)
+    }
+
+    #[test]
+    fn phases_and_steps_are_told_in_order() {
+        let (lines, steps, end) = phase(-1, -1);
+        let expected =
+            ["outer in None: 3", "inner in Some(\"outer\"): 0", "outer 0", "outer 1", "outer 2"];
+        assert_eq!(lines[..5], expected);
+        assert_eq!((lines[5].as_str(), steps, end), ("outer ends", vec![true; 3], Ok(())));
+    }
+
+    #[test]
+    fn a_cancelled_build_stays_cancelled_and_its_phases_end() {
+        let (lines, steps, end) = phase(1, -1);
+        assert_eq!((steps, end), (vec![true, false, false], Err(Error::Cancelled)));
+        assert_eq!(lines.last().unwrap(), "outer ends");
+        assert!(!lines.contains(&"outer 2".to_owned()));
+    }
+
+    #[test]
+    fn a_panic_ends_the_build_and_is_told() {
+        let (lines, steps, end) = phase(-1, 1);
+        assert_eq!(steps, [true, false, false]);
+        assert_eq!(lines.last().unwrap(), "outer 1", "a monitor that panicked hears no more");
+        let error = end.unwrap_err().to_string();
+        assert!(error.starts_with("the progress monitor panicked: "), "{error}");
+        assert!(error.contains("asked for"), "{error}");
+    }
+}

@@ -28,13 +28,24 @@ impl DeviceMismatch {
 }
 
 /// A timing cache (`ITimingCache`). Whatever builder it was given to keeps it alive.
-pub struct TimingCache(Rc<Owned>);
+pub struct TimingCache(Rc<Inner>);
+
+struct Inner {
+    owned: Owned,
+    warning: Option<String>,
+}
 
 impl TimingCache {
     /// # Safety
     /// `owned` is an `ITimingCache`.
-    pub(crate) unsafe fn new(owned: Owned) -> Self {
-        Self(Rc::new(owned))
+    pub(crate) unsafe fn new(owned: Owned, warning: Option<String>) -> Self {
+        Self(Rc::new(Inner { owned, warning }))
+    }
+
+    /// What the library warned about when it read the bytes. For bytes that are damaged, or of
+    /// another version or device, it makes an empty cache and warns: then this is what is wrong.
+    pub fn warning(&self) -> Option<&str> {
+        self.0.warning.as_deref()
     }
 
     /// The cache as bytes, to be stored and given to
@@ -43,10 +54,12 @@ impl TimingCache {
     /// # Errors
     /// Where the library cannot.
     pub fn serialize(&self) -> Result<HostMemory> {
-        let (this, slot) = (self.0.this(), self.0.slots().timing_cache.serialize);
+        let (this, slot) = (self.0.owned.this(), self.0.owned.slots().timing_cache.serialize);
         // SAFETY: a living `ITimingCache`; new `IHostMemory` is ours to delete.
         let owned = unsafe {
-            Owned::new(self.0.library(), self.0.logger(), "serialize", || call!(this, slot))?
+            Owned::new(self.0.owned.library(), self.0.owned.logger(), "serialize", || {
+                call!(this, slot)
+            })?
         };
         // SAFETY: `ITimingCache::serialize` gives an `IHostMemory`.
         Ok(unsafe { HostMemory::new(owned) })
@@ -61,10 +74,10 @@ impl TimingCache {
         if self.is(other) {
             return Ok(true);
         }
-        other.belongs_to(&self.0)?;
-        let (this, slot) = (self.0.this(), self.0.slots().timing_cache.combine);
+        other.belongs_to(&self.0.owned)?;
+        let (this, slot) = (self.0.owned.this(), self.0.owned.slots().timing_cache.combine);
         // SAFETY: two living and different `ITimingCache` of one library; neither leaves this thread.
-        let combined = unsafe { call!(this, slot, other.0.object(), mismatch.ignored()) };
+        let combined = unsafe { call!(this, slot, other.0.owned.object(), mismatch.ignored()) };
         Ok(combined.is_true())
     }
 
@@ -73,21 +86,21 @@ impl TimingCache {
     /// # Errors
     /// Where the library cannot.
     pub fn reset(&self) -> Result<()> {
-        let (this, slot) = (self.0.this(), self.0.slots().timing_cache.reset);
+        let (this, slot) = (self.0.owned.this(), self.0.owned.slots().timing_cache.reset);
         // SAFETY: a living `ITimingCache`.
-        self.0.confirmed("reset", || unsafe { call!(this, slot) })
+        self.0.owned.confirmed("reset", || unsafe { call!(this, slot) })
     }
 
     /// How many entries it has, where the library tells: from TensorRT 10.8 on.
     pub fn num_keys(&self) -> Option<u64> {
-        let slot = self.0.slots().timing_cache.query_keys?;
+        let slot = self.0.owned.slots().timing_cache.query_keys?;
         // SAFETY: a living `ITimingCache`; no buffer of no capacity asks for the count alone.
-        let keys = unsafe { call!(self.0.this(), slot, std::ptr::null_mut(), 0) };
+        let keys = unsafe { call!(self.0.owned.this(), slot, std::ptr::null_mut(), 0) };
         u64::try_from(keys).ok()
     }
 
     pub(crate) fn object(&self) -> Ptr {
-        self.0.object()
+        self.0.owned.object()
     }
 
     /// Another handle of the same cache.
@@ -101,7 +114,7 @@ impl TimingCache {
 
     /// An error where it is from another library than `owned`.
     pub(crate) fn belongs_to(&self, owned: &Owned) -> Result<()> {
-        if self.0.library().is(owned.library()) {
+        if self.0.owned.library().is(owned.library()) {
             return Ok(());
         }
         Err(Error::Argument { what: "the timing cache belongs to another library".to_owned() })
