@@ -15,7 +15,7 @@ use crate::traits::{Built, Layer};
 use crate::types::Precision;
 
 /// Operators with weights: convolutions and matrix products, fused and quantised forms included.
-fn is_weighted(op_type: &str) -> bool {
+pub(crate) fn is_weighted(op_type: &str) -> bool {
     matches!(
         op_type.trim_start_matches("Fused").trim_start_matches("QLinear"),
         "Conv"
@@ -41,6 +41,17 @@ pub(crate) struct Layers {
 }
 
 impl Layers {
+    /// Layers as an engine tells them, and the precision of each weighted one.
+    pub(crate) fn new(layers: Vec<Layer>, weighted: Vec<String>) -> Self {
+        Self { layers, weighted }
+    }
+
+    /// Number of weighted layers.
+    #[cfg(test)]
+    pub(crate) fn weighted(&self) -> usize {
+        self.weighted.len()
+    }
+
     /// Reads a graph.
     pub(crate) fn of(graph: &GraphProto) -> Self {
         let mut types = stated_types(graph);

@@ -22,6 +22,7 @@ pub mod onnx;
 mod onnxruntime;
 mod rten;
 pub mod sim;
+mod tensorrt;
 #[cfg(test)]
 mod tiny;
 mod traits;

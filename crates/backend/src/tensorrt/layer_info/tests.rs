@@ -1,0 +1,131 @@
+use super::*;
+use crate::onnx::node::node;
+
+const TEN: &str = include_str!("../../../testdata/tensorrt/inspector-10.json");
+const ELEVEN: &str = include_str!("../../../testdata/tensorrt/inspector-11.json");
+const RESNET18: &str = include_str!("../../../testdata/tensorrt/rtx-1.7.1-resnet18-fp16.txt");
+const ATTENTION: &str = include_str!("../../../testdata/tensorrt/rtx-1.7.1-attention-fp16.txt");
+const MIXTURE: &str = include_str!("../../../testdata/tensorrt/rtx-1.7.1-mixture-fp16.txt");
+
+fn weighted(found: &Layers) -> (usize, String, Option<f64>) {
+    (found.weighted(), found.precision(), found.share("fp16"))
+}
+
+#[test]
+fn every_layer_of_a_report_is_read() {
+    let found = of_report(RESNET18, None).unwrap();
+    assert_eq!(found.layers.len(), 24);
+    let first = &found.layers[0];
+    assert_eq!((first.precision_in.as_str(), first.precision_out.as_str()), ("fp32", "fp16"));
+    assert_eq!(first.format.as_deref(), Some("Linear → NHWC"));
+    assert!(first.tactic.as_ref().unwrap().starts_with("__myl_CastConc_0x"), "{first:?}");
+    let last = &found.layers[23];
+    assert_eq!((last.layer_type.as_str(), last.tactic.clone()), ("runtime_fusion", None));
+    // 20 convolutions and one matrix product; the layer that pads the first one's input is none
+    assert_eq!(weighted(&found), (21, "fp16".to_owned(), Some(1.0)));
+    assert_eq!(of_report("Layers:", None), None);
+    assert_eq!(of_report("no report", None), None);
+    let torn = &RESNET18[..RESNET18.len() / 2];
+    assert_eq!(of_report(torn, None), None, "half a line");
+}
+
+#[test]
+fn a_report_of_float32_is_float32() {
+    let wide = RESNET18.replace("Datatype: Half", "Datatype: Float");
+    let found = of_report(&wide, None).unwrap();
+    assert_eq!(weighted(&found), (21, "fp32".to_owned(), Some(0.0)));
+}
+
+#[test]
+fn matrix_products_inside_generated_layers_count() {
+    let found = of_report(ATTENTION, None).unwrap();
+    // queries, keys and values in one; attention in one; the projection and two of the perceptron
+    assert_eq!(weighted(&found), (5, "fp16".to_owned(), Some(1.0)));
+}
+
+#[test]
+fn a_product_that_became_a_sum_is_found_by_the_model() {
+    let nodes = [("Conv", "c0"), ("Conv", "dw"), ("ConvTranspose", "up"), ("Gemm", "fc")];
+    let graph = GraphProto {
+        node: nodes.map(|(op, name)| node(op, name, &[], &[], vec![])).to_vec(),
+        ..GraphProto::default()
+    };
+    assert_eq!(weighted(&of_report(MIXTURE, None).unwrap()).0, 4);
+    let found = of_report(MIXTURE, Some(&graph)).unwrap();
+    assert_eq!(weighted(&found), (5, "fp16".to_owned(), Some(1.0)));
+}
+
+#[test]
+fn the_inspector_of_10_is_read() {
+    let found = of_json(TEN, None).unwrap();
+    let rows: Vec<(&str, &str, &str)> = found
+        .layers
+        .iter()
+        .map(|l| (l.layer_type.as_str(), l.precision_in.as_str(), l.precision_out.as_str()))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("Reformat", "fp32", "fp16"),
+            ("CaskConvolution", "fp16", "fp16"),
+            ("CaskConvolution", "", ""),
+            ("CaskConvolution", "fp32", "fp32"),
+            ("kgen", "fp32", "fp16"),
+            ("gemm", "fp16", "fp16"),
+        ]
+    );
+    let format = found.layers[1].format.as_deref();
+    assert!(format.unwrap().ends_with("Channel major FP16 format where channel % 8 == 0"));
+    assert_eq!(weighted(&found), (4, "fp16".to_owned(), Some(0.75)));
+    assert_eq!(borders_of_json(TEN), (vec![], vec![]));
+}
+
+#[test]
+fn the_inspector_of_11_is_read() {
+    let found = of_json(ELEVEN, None).unwrap();
+    assert_eq!(weighted(&found), (2, "fp16".to_owned(), Some(1.0)), "packed weights, half inputs");
+    assert_eq!(found.layers[1].format.as_deref(), Some("NHWC"));
+    let (inputs, outputs) = borders_of_json(ELEVEN);
+    assert_eq!((inputs[0].as_str(), outputs[0].as_str()), ("x: fp32[1,3,8,8]", "z: fp16[16,48]"));
+}
+
+#[test]
+fn names_alone_tell_no_precision() {
+    let found = of_json(r#"{"Layers": ["conv1 + relu", "fc"], "Bindings": ["x"]}"#, None).unwrap();
+    assert_eq!(found.layers[1].name, "fc");
+    assert_eq!(weighted(&found), (0, String::new(), None));
+    for bad in ["", "{}", "[]", r#"{"Layers": [1]}"#, r#"{"Layers": ["a"b"]}"#] {
+        assert!(of_json(bad, None).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn the_wider_of_input_and_weights_is_what_is_computed() {
+    let operand = |precision, elements| Operand { precision, format: None, elements };
+    let layer = |input, weights, alpha| EngineLayer {
+        inputs: vec![operand("int64", Some(4)), operand(input, None)],
+        constants: vec![operand(weights, Some(64)), operand(alpha, Some(1))],
+        ..EngineLayer::default()
+    };
+    assert_eq!(layer("fp16", "fp16", "fp32").precision(), "fp16");
+    assert_eq!(layer("fp16", "fp32", "fp32").precision(), "fp32");
+    assert_eq!(layer("fp16", "int4", "fp32").precision(), "fp16");
+}
+
+#[test]
+fn texts_about_tensors_are_taken_apart() {
+    for (text, precision, format) in [
+        ("Half", "fp16", None),
+        ("Half Tensor NHWC", "fp16", Some("Half Tensor NHWC")),
+        ("Row major linear INT8 format", "int8", Some("Row major linear INT8 format")),
+        ("(Linear) Row major linear format", "", Some("Linear")),
+        ("N/A due to dynamic shapes", "", None),
+        ("BFloat16", "bf16", None),
+        ("", "", None),
+    ] {
+        assert_eq!((precision_of(text), format_of(text).as_deref()), (precision, format), "{text}");
+    }
+    assert_eq!(camel_parts("FcAddRelu").collect::<Vec<_>>(), ["Fc", "Add", "Relu"]);
+    assert_eq!(camel_parts("x").count(), 0);
+    assert_eq!([elements(&[2, 3]), elements(&[]), elements(&[-1, 3])], [Some(6), Some(1), None]);
+}
