@@ -1,6 +1,6 @@
 //! ONNX → plan: `cargo run --example build -- model.onnx out.plan [options]`.
 //!
-//! Options: `--rtx` takes TensorRT for RTX (the default is whichever is found first), `--level N`,
+//! Options: `--rtx` takes TensorRT for RTX, and not TensorRT if that is there, `--level N`,
 //! `--workspace MIB`, `--flag fp16` (TensorRT 10 only; else the model says the types), `--verbose`
 //! prints the library's log, `--layers` the builder's report of layers, `--cache FILE` keeps a
 //! timing cache, `--cancel N` ends the build at its N-th step.
@@ -95,10 +95,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 }
 
 fn library(rtx: bool) -> tensorrt::Result<PathBuf> {
-    if rtx {
-        return find(Product::TensorRtRtx);
-    }
-    find(Product::TensorRt).or_else(|_missing| find(Product::TensorRtRtx))
+    let found = if rtx { None } else { find(Product::TensorRt).ok() };
+    found.map_or_else(|| find(Product::TensorRtRtx), Ok)
 }
 
 fn configure(

@@ -2,10 +2,12 @@
 //!
 //! Order: the variable `TENSORRT_LIB` (or `TENSORRT_RTX_LIB`) with a file or a folder, folders that
 //! the caller names, `LD_LIBRARY_PATH`, the folders of JetPack, of Debian packages and of NGC
-//! containers, unpacked archives of NVIDIA, and last the wheels of Python environments. No program
+//! containers, those that the dynamic loader is configured for, unpacked archives of NVIDIA, and
+//! last the wheels of Python environments. No program
 //! is started for it: Python's folders follow from where `python3` lies in `PATH`.
 //! The first folder with a library that is bound wins, and in it the newest one.
 
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -77,6 +79,8 @@ impl Search<'_> {
         places.extend(self.paths("LD_LIBRARY_PATH"));
         places.extend(self.system());
         places.extend(self.wheels());
+        let mut seen = HashSet::new();
+        places.retain(|place| seen.insert(place.clone()));
         pick(product, &places)
     }
 
@@ -104,9 +108,24 @@ impl Search<'_> {
         .into_iter()
         .map(|folder| self.root.join(folder))
         .collect();
+        places.extend(self.configured());
         for parent in ["opt", "usr/local", "usr/src"] {
             let archives = folders(&self.root.join(parent), |name| name.starts_with("TensorRT-"));
             places.extend(archives.into_iter().map(|folder| folder.join("lib")));
+        }
+        places
+    }
+
+    /// The folders that the dynamic loader is configured for.
+    fn configured(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.root.join("etc/ld.so.conf.d")).into_iter().flatten();
+        let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        files.sort();
+        let texts = files.iter().filter_map(|file| std::fs::read_to_string(file).ok());
+        let mut places: Vec<PathBuf> = Vec::new();
+        for text in texts {
+            let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+            places.extend(lines.filter_map(|line| Some(self.root.join(line.strip_prefix('/')?))));
         }
         places
     }
@@ -135,14 +154,10 @@ impl Search<'_> {
                 places.extend(["site-packages", "dist-packages"].map(|name| python.join(name)));
             }
         }
-        places.retain(|place| place.is_dir());
-        let mut seen: Vec<PathBuf> = Vec::new();
-        for place in places {
-            if !seen.contains(&place) {
-                seen.push(place);
-            }
-        }
-        seen.into_iter().flat_map(|site| wheels_of(&site)).collect()
+        // without those that are not there, and each once, by whatever links it is reached
+        let mut seen = HashSet::new();
+        places.retain(|place| place.canonicalize().is_ok_and(|real| seen.insert(real)));
+        places.iter().flat_map(|site| wheels_of(site)).collect()
     }
 }
 
@@ -197,106 +212,4 @@ fn numbers(name: Option<&OsStr>) -> (Vec<u32>, OsString) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs;
-
-    /// A folder of its own that stands for `/`.
-    struct Root(PathBuf);
-
-    impl Root {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("tensorrt-{name}-{}", std::process::id()));
-            let _ = fs::remove_dir_all(&path);
-            fs::create_dir_all(&path).unwrap();
-            Self(path)
-        }
-
-        fn file(&self, path: &str) -> PathBuf {
-            let path = self.0.join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, b"").unwrap();
-            path
-        }
-
-        fn find(&self, product: Product, variables: &[(&str, PathBuf)]) -> Result<PathBuf> {
-            let variable = |name: &str| {
-                let found = variables.iter().find(|(known, _)| *known == name);
-                found.map(|(_, value)| value.clone().into_os_string())
-            };
-            Search { variable: &variable, root: &self.0 }.find(product, &[self.0.join("extra")])
-        }
-    }
-
-    impl Drop for Root {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    #[test]
-    fn nothing_found_tells_the_places() {
-        let root = Root::new("nothing");
-        root.file("usr/lib/python3.11/site-packages/x.py");
-        let error = root.find(Product::TensorRt, &[("LD_LIBRARY_PATH", "/a:/b".into())]);
-        let text = error.unwrap_err().to_string();
-        for place in ["extra", "/a, /b", "-linux-gnu", "site-packages/tensorrt*_libs"] {
-            assert!(text.contains(place), "{place} in {text}");
-        }
-        assert!(text.starts_with("TensorRT was not found: no libnvinfer.so.11"), "{text}");
-    }
-
-    #[test]
-    fn the_first_folder_wins_and_in_it_the_newest() {
-        let root = Root::new("order");
-        let system = format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH);
-        let old = root.file(&format!("{system}/libnvinfer.so.8.6.1"));
-        assert_eq!(root.find(Product::TensorRt, &[]).unwrap(), old, "to say why it will not do");
-        let wheel = "usr/lib/python3.10/dist-packages/tensorrt_lean_libs/libnvinfer_lean.so.10";
-        let lean = root.file(wheel);
-        assert_eq!(root.find(Product::TensorRt, &[]).unwrap(), lean);
-        root.file(&format!("{system}/libnvinfer.so.10"));
-        root.file(&format!("{system}/libnvinfer.so.10.3.0"));
-        let ten = root.file(&format!("{system}/libnvinfer.so.10.13.2"));
-        root.file(&format!("{system}/libnvinfer.so.10.99.broken"));
-        root.file("opt/TensorRT-11.1.0/lib/libnvinfer.so.11");
-        assert_eq!(root.find(Product::TensorRt, &[]).unwrap(), ten);
-        let extra = root.file("extra/libnvinfer.so.10");
-        assert_eq!(root.find(Product::TensorRt, &[]).unwrap(), extra);
-        assert!(root.find(Product::TensorRtRtx, &[]).is_err());
-    }
-
-    #[test]
-    fn wheels_are_found_without_starting_python() {
-        let root = Root::new("wheels");
-        root.file("env/bin/python3");
-        let wheel = "env/lib/python3.12/site-packages/tensorrt_rtx_libs/libtensorrt_rtx.so.1";
-        let wheel = root.file(wheel);
-        let path = [("PATH", root.0.join("env/bin"))];
-        assert_eq!(root.find(Product::TensorRtRtx, &path).unwrap(), wheel);
-        let active = [("VIRTUAL_ENV", root.0.join("env"))];
-        assert_eq!(root.find(Product::TensorRtRtx, &active).unwrap(), wheel);
-        root.file("manager/shims/python3");
-        let inner = "manager/versions/3.11.7/lib/python3.11/site-packages/tensorrt_rtx_libs";
-        let managed = root.file(&format!("{inner}/libtensorrt_rtx.so.1"));
-        let path = [("PATH", root.0.join("manager/shims"))];
-        assert_eq!(root.find(Product::TensorRtRtx, &path).unwrap(), managed);
-    }
-
-    #[test]
-    fn the_variable_is_the_last_word() {
-        let root = Root::new("variable");
-        root.file("extra/libtensorrt_rtx.so.1");
-        let any = root.file("mine/any_name.so");
-        let by_file = [("TENSORRT_RTX_LIB", any.clone())];
-        assert_eq!(root.find(Product::TensorRtRtx, &by_file).unwrap(), any);
-        let folder = [("TENSORRT_RTX_LIB", root.0.join("mine"))];
-        let error = root.find(Product::TensorRtRtx, &folder).unwrap_err();
-        assert!(error.to_string().ends_with("/mine"), "{error}");
-        assert!(error.hint().unwrap().contains("TENSORRT_RTX_LIB"));
-        let chosen = root.file("mine/libtensorrt_rtx.so.1.6.0");
-        assert_eq!(root.find(Product::TensorRtRtx, &folder).unwrap(), chosen);
-        let empty = [("TENSORRT_RTX_LIB", PathBuf::new())];
-        assert!(root.find(Product::TensorRtRtx, &empty).unwrap().starts_with(root.0.join("extra")));
-    }
-}
+mod tests;

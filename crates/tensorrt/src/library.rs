@@ -154,10 +154,8 @@ impl Library {
         let call = name.to_str().unwrap_or("a factory of the library");
         // SAFETY: NvInferRuntime.h declares these factories with this type in all bound versions.
         let factory = unsafe { symbol::<Factory>(&self.0.handle, name) }.ok_or_else(|| {
-            self.unsupported(format!(
-                "{} has no {call}, as lean runtimes do",
-                self.path().display()
-            ))
+            let file = self.path().display();
+            self.unsupported(format!("{file} has no {call}, like every lean runtime"))
         })?;
         let driver = match self.product() {
             Product::TensorRt => cuda::init(),
@@ -203,10 +201,12 @@ impl Library {
             return self.parser_of(&self.0.handle, self.path());
         }
         let name = self.parser_name();
-        let folder = self.path().parent().unwrap_or(Path::new(""));
         let short = name.trim_end_matches(|c: char| c == '.' || c.is_ascii_digit());
-        let beside = find::newest(folder, &name).or_else(|| find::newest(folder, short));
-        let path = beside.unwrap_or_else(|| PathBuf::from(&name));
+        // beside the name that was given, or beside the file that it links to
+        let real = self.path().canonicalize().unwrap_or_default();
+        let folders = [self.path(), &real].map(|file| file.parent().unwrap_or(Path::new("")));
+        let beside = |folder| find::newest(folder, &name).or_else(|| find::newest(folder, short));
+        let path = folders.into_iter().find_map(beside).unwrap_or_else(|| PathBuf::from(&name));
         let handle = open(&path)?;
         self.parser_of(&handle, &path)
     }
@@ -243,9 +243,14 @@ impl std::fmt::Debug for Library {
 fn open(path: &Path) -> Result<ManuallyDrop<Handle>> {
     // SAFETY: loading runs the library's start code; it is NVIDIA's or what the user named.
     let handle = unsafe { Handle::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
-    handle
-        .map(ManuallyDrop::new)
-        .map_err(|error| Error::Load { path: path.to_owned(), reason: error.to_string() })
+    let handle =
+        handle.map_err(|error| Error::Load { path: path.to_owned(), reason: reason(&error) })?;
+    Ok(ManuallyDrop::new(handle))
+}
+
+/// What the dynamic loader says.
+pub(crate) fn reason(error: &libloading::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// A function of a library that stays loaded.
