@@ -46,9 +46,19 @@ pub(crate) struct Args {
     /// Take the engines and the timing caches along (data/engines, data/caches)
     #[arg(long)]
     engines: bool,
+    /// Take an optional runtime library along; ONNX Runtime is always taken when it is here
+    #[arg(long, value_enum, value_name = "LIBRARY")]
+    with: Vec<With>,
     /// What runs after unpacking, from inside the bundle; arguments of the script are added to it
     #[arg(long, default_value = "./tailmark pipeline pipelines/smoke.toml")]
     run_command: String,
+}
+
+/// Libraries that are large or of use on some machines only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum With {
+    /// TensorRT-RTX, 240 MB unpacked
+    Rtx,
 }
 
 /// Packs everything; prints the command that unpacks and runs it.
@@ -106,6 +116,13 @@ fn entries(project: &Project, binaries: &Binaries, args: &Args) -> anyhow::Resul
     }
     below(root, Path::new("pipelines"), &mut entries)?;
     for library in files_of(&project.runtime(), |name| name.starts_with("onnxruntime-")) {
+        below(root, library.strip_prefix(root)?, &mut entries)?;
+    }
+    if args.with.contains(&With::Rtx) {
+        let library = project.tensorrt_rtx().ok_or_else(|| {
+            Fault::environment("--with rtx: TensorRT-RTX is not here")
+                .hint("fetch it first: cargo xtask setup rtx")
+        })?;
         below(root, library.strip_prefix(root)?, &mut entries)?;
     }
     let mut optional = Vec::new();

@@ -1,7 +1,9 @@
 //! `cargo xtask measure`: the project's own promises, measured.
 
+mod build;
 mod check;
 mod overhead;
+mod paired;
 mod python;
 
 /// What can be measured.
@@ -11,6 +13,8 @@ pub(crate) enum Command {
     Check(check::Args),
     /// What a run of the chain costs beyond the measuring itself
     Overhead(overhead::Args),
+    /// TensorRT-RTX builds of ResNet-50: our bindings against NVIDIA's for Python
+    Build(build::Args),
     /// Throughput and p99 of ResNet-50 on the CPU: our runner against a Python loop
     Python(python::Args),
 }
@@ -18,6 +22,7 @@ pub(crate) enum Command {
 /// Measures and prints; the exit code is 0 unless something could not be run.
 pub(crate) fn run(command: &Command) -> anyhow::Result<u8> {
     match command {
+        Command::Build(args) => build::run(args),
         Command::Check(args) => check::run(args),
         Command::Overhead(args) => overhead::run(args),
         Command::Python(args) => python::run(args),

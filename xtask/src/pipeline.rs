@@ -57,6 +57,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     if plan.wants_onnxruntime(&stages) {
         obtain_onnxruntime(&project, &plan, args.check)?;
     }
+    if plan.wants_rtx(&stages) && !args.check {
+        obtain_rtx(&project);
+    }
     let call = Call {
         binaries: &binaries,
         project: &project,
@@ -150,8 +153,7 @@ fn obtain_onnxruntime(project: &Project, plan: &Plan, check: bool) -> anyhow::Re
         );
         return Ok(());
     }
-    let offline = std::env::var_os("TAILMARK_OFFLINE").is_some_and(|value| !value.is_empty());
-    let outcome = if offline {
+    let outcome = if is_set("TAILMARK_OFFLINE") {
         Err(Fault::environment("ONNX Runtime is not here and TAILMARK_OFFLINE is set")
             .hint("fetch it once with a network: cargo xtask setup cpu")
             .into())
@@ -166,6 +168,22 @@ fn obtain_onnxruntime(project: &Project, plan: &Plan, check: bool) -> anyhow::Re
             Ok(())
         }
     }
+}
+
+/// Fetches TensorRT-RTX when it is not below `data/`. Where that fails, the machine may still have the
+/// library in another place: the stage's own check knows, and says where it looked.
+fn obtain_rtx(project: &Project) {
+    let there = is_set("TENSORRT_RTX_LIB") || project.tensorrt_rtx().is_some();
+    if there || is_set("TAILMARK_OFFLINE") {
+        return;
+    }
+    if let Err(error) = setup::rtx(project) {
+        ui::warn(&format!("{error:#}"));
+    }
+}
+
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
 /// The exit code of the chain: the first failure, else 5 when any stage ended so.

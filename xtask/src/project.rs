@@ -91,6 +91,12 @@ impl Project {
             .find_map(|folder| files_of(&folder, |n| n.starts_with("libonnxruntime.so")).pop())
     }
 
+    /// The newest folder of TensorRT-RTX that `setup` has made, if there is one.
+    pub(crate) fn tensorrt_rtx(&self) -> Option<PathBuf> {
+        let folders = files_of(&self.runtime(), |name| name.starts_with("tensorrt-rtx-"));
+        folders.into_iter().rev().find(|folder| folder.join("libtensorrt_rtx.so.1").is_file())
+    }
+
     /// A path as the user would write it from the current folder.
     pub(crate) fn shown(path: &Path) -> PathBuf {
         let current = env::current_dir().unwrap_or_default();

@@ -6,12 +6,15 @@
 mod client;
 mod notebook;
 mod pin;
+mod venv;
 mod wheel;
 
 use std::path::PathBuf;
 
+use crate::fault::Fault;
 use crate::project::Project;
 use pin::Pin;
+use venv::Venv;
 
 pub(crate) use notebook::execute as execute_notebook;
 
@@ -65,7 +68,27 @@ pub(crate) fn models(project: &Project) -> anyhow::Result<PathBuf> {
 
 /// The notebook's environment with the pinned ONNX Runtime in it, for comparisons; returns its Python.
 pub(crate) fn peer(project: &Project) -> anyhow::Result<PathBuf> {
-    notebook::with_package(project, &Pin::of_this_machine("onnxruntime")?.requirement())
+    let python = notebook(project)?;
+    let package = Pin::of_this_machine("onnxruntime")?.requirement();
+    venv::add(&python, &[&package])
+        .map_err(|reason| Fault::environment(format!("{package} could not be added: {reason}")))?;
+    Ok(python)
+}
+
+/// An environment with NVIDIA's own bindings for TensorRT-RTX, of the pinned version, for comparisons; returns
+/// its Python. The libraries are not in it: both sides are to load the same files.
+pub(crate) fn rtx_bindings(project: &Project) -> anyhow::Result<PathBuf> {
+    let pin = Pin::of_this_machine("tensorrt-rtx")?;
+    let requirements = format!("tensorrt-rtx-cu13-bindings=={}\n", pin.version);
+    venv::install(
+        project,
+        &Venv {
+            folder: "rtx-python-venv",
+            title: "environment with TensorRT-RTX for Python",
+            megabytes: 10,
+            requirements: &requirements,
+        },
+    )
 }
 
 /// The environment of the notebook; returns its Python.

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-use super::python::asked;
+use super::paired::asked;
 use crate::binaries::Binaries;
 use crate::fault::Fault;
 use crate::project::Project;

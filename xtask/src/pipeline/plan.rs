@@ -79,6 +79,12 @@ impl Plan {
         loads && ["auto", "onnxruntime-cpu"].contains(&self.backend.as_str())
     }
 
+    /// Whether a stage will load TensorRT-RTX.
+    pub(crate) fn wants_rtx(&self, stages: &[&str]) -> bool {
+        let loads = stages.iter().any(|stage| ["engine-build", "runner"].contains(stage));
+        loads && self.backend == "tensorrt-rtx"
+    }
+
     /// Whether nothing else will do.
     pub(crate) fn needs_onnxruntime(&self) -> bool {
         self.backend == "onnxruntime-cpu"
@@ -134,7 +140,15 @@ mod tests {
         let plan = plan(TEXT, &["engine-build.backend=auto", "analysis.baseline=base"]).unwrap();
         assert!(plan.wants_onnxruntime(&["runner"]) && !plan.needs_onnxruntime());
         assert!(!plan.wants_onnxruntime(&["analysis"]));
+        assert!(!plan.wants_rtx(&["engine-build"]));
         assert_eq!(plan.stages_from(None).unwrap(), ["engine-build", "runner", "analysis"]);
+    }
+
+    #[test]
+    fn rtx_is_wanted_where_it_is_named() {
+        let plan = plan(TEXT, &["engine-build.backend=tensorrt-rtx"]).unwrap();
+        assert!(plan.wants_rtx(&["engine-build"]) && plan.wants_rtx(&["runner", "analysis"]));
+        assert!(!plan.wants_rtx(&["onnx-export-verify"]) && !plan.wants_onnxruntime(&["runner"]));
     }
 
     #[test]

@@ -1,14 +1,11 @@
 //! `setup notebook`: a Python environment of its own that runs `results/explore.ipynb`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use anyhow::Context as _;
 
-use super::client::attempt;
-use crate::fault::Fault;
+use super::venv::{self, Venv};
 use crate::project::Project;
 use crate::ui;
 
@@ -25,71 +22,17 @@ outputs = [o for cell in notebook.cells if cell.cell_type == "code" for o in cel
 print(sum("image/png" in o.get("data", {}) for o in outputs))
 "#;
 
-/// Where the environment's Python is; there only after [`install`].
-pub(crate) fn python(project: &Project) -> PathBuf {
-    folder(project).join("bin").join("python")
-}
-
-fn folder(project: &Project) -> PathBuf {
-    project.runtime().join("notebook-venv")
-}
-
-/// Makes the environment, unless it is there with the same requirements.
+/// Makes the environment, unless it is there with the same requirements; returns its Python.
 pub(crate) fn install(project: &Project) -> anyhow::Result<PathBuf> {
-    let started = Instant::now();
-    let (folder, python) = (folder(project), python(project));
-    let stamp = folder.join("requirements.txt");
-    if python.exists() && fs::read_to_string(&stamp).is_ok_and(|text| text == REQUIREMENTS) {
-        ui::done("notebook environment: already there", started.elapsed());
-        return Ok(python);
-    }
-    fs::create_dir_all(project.runtime())
-        .with_context(|| format!("cannot write into {}", project.runtime().display()))?;
-    let spinner = ui::spinner("notebook environment: fetching about 80 MB");
-    let made = make(&folder, &python);
-    spinner.finish_and_clear();
-    made.map_err(|reason| {
-        Fault::environment(format!("the notebook's environment could not be made: {reason}"))
-            .hint("it needs Python 3.11 or newer with venv and pip, and a network")
-    })?;
-    fs::write(&stamp, REQUIREMENTS)?;
-    let shown = Project::shown(&folder);
-    ui::done(&format!("notebook environment: {}", shown.display()), started.elapsed());
-    Ok(python)
-}
-
-/// The environment with one more package.
-pub(crate) fn with_package(project: &Project, package: &str) -> anyhow::Result<PathBuf> {
-    let python = install(project)?;
-    add(&python, &[package])
-        .map_err(|reason| Fault::environment(format!("{package} could not be added: {reason}")))?;
-    Ok(python)
-}
-
-fn make(folder: &Path, python: &Path) -> Result<(), String> {
-    first_that_works(
-        Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder),
-        Command::new("uv").args(["venv", "--quiet", "--clear"]).arg(folder),
-    )?;
-    let requirements: Vec<&str> =
-        REQUIREMENTS.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
-    add(python, &requirements)
-}
-
-/// Installs packages, `name==version`, into an environment.
-fn add(python: &Path, packages: &[&str]) -> Result<(), String> {
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    first_that_works(
-        Command::new(python).args(install).args(packages),
-        Command::new("uv")
-            .args(["pip", "install", "--quiet", "--python"])
-            .arg(python)
-            .args(packages),
+    venv::install(
+        project,
+        &Venv {
+            folder: "notebook-venv",
+            title: "notebook environment",
+            megabytes: 80,
+            requirements: REQUIREMENTS,
+        },
     )
-}
-
-fn first_that_works(pip: &mut Command, uv: &mut Command) -> Result<(), String> {
-    attempt(pip).or_else(|pip| attempt(uv).map_err(|uv| format!("pip: {pip}; uv: {uv}")))
 }
 
 /// Executes a notebook on one run and returns the number of plots that it drew.

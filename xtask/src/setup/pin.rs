@@ -19,7 +19,8 @@ pub(crate) struct Pin {
     key: String,
     title: String,
     package: String,
-    version: String,
+    /// Version of the package.
+    pub(crate) version: String,
     /// Python version of the wheel; the machine's own may be any.
     pub(crate) python: String,
     /// Platform tag of the wheel.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Project, run};
+use crate::support::{Project, STAGES, run};
 
 /// A folder with links to the few tools that unpacking needs, to be the whole PATH.
 fn few_tools(below: &Path) -> PathBuf {
@@ -68,12 +68,40 @@ fn a_bundle_depends_on_its_contents_only() {
 }
 
 #[test]
+fn optional_libraries_go_along_when_they_are_asked_for() {
+    let project = Project::new();
+    for program in STAGES.into_iter().chain(["xtask"]) {
+        project.script(&format!("programs/{program}"), "exit 0");
+    }
+    let with = ["bundle", "--with", "rtx", "--out", "out"];
+    let xtask = || {
+        let mut command = project.xtask(&with);
+        command.env("TAILMARK_BIN_DIR", project.root().join("programs"));
+        command
+    };
+    run(&mut xtask()).with_exit(4).saying(&["TensorRT-RTX is not here", "cargo xtask setup rtx"]);
+    // what is packed is whatever `setup` has put there
+    let folder = "data/runtime/tensorrt-rtx-9.9.9";
+    for file in ["libtensorrt_rtx.so.1", "libtensorrt_onnxparser_rtx.so.1", "LICENSE.txt"] {
+        project.write(&format!("{folder}/{file}"), file);
+    }
+    run(&mut xtask()).with_exit(0);
+    run(Command::new("sh")
+        .args(["out/unpack-and-run.sh", "--unpack-only"])
+        .current_dir(project.root()))
+    .with_exit(0);
+    let unpacked = project.read(&format!("out/tailmark/{folder}/libtensorrt_rtx.so.1"));
+    assert_eq!(unpacked, "libtensorrt_rtx.so.1");
+}
+
+#[test]
 fn bad_sizes_and_commands_are_refused() {
     let project = Project::real();
     for size in ["0", "-5MiB", "huge", "3 apples"] {
         let size = format!("--part-size={size}");
         run(&mut project.xtask(&["bundle", &size])).with_exit(2).saying(&["part-size"]);
     }
+    run(&mut project.xtask(&["bundle", "--with", "cuda"])).with_exit(2).saying(&["rtx"]);
     run(&mut project.xtask(&["bundle", "--run-command", " "]))
         .with_exit(2)
         .saying(&["--run-command"]);
