@@ -47,6 +47,19 @@ impl Owned {
         Ok(Self { object, logger: Arc::clone(logger), library: library.clone() })
     }
 
+    /// An object that a method of this one makes, with the same library and logger.
+    ///
+    /// # Safety
+    /// As [`Owned::new`].
+    pub(crate) unsafe fn child(
+        &self,
+        call: &'static str,
+        make: impl FnOnce() -> Ptr,
+    ) -> Result<Self> {
+        // SAFETY: as for this function.
+        unsafe { Self::new(&self.library, &self.logger, call, make) }
+    }
+
     /// Calls a method that returns nothing: it failed if it logged an error.
     pub(crate) fn checked(&self, call: &'static str, method: impl FnOnce()) -> Result<()> {
         let mark = self.logger.mark();

@@ -1,7 +1,6 @@
 //! Objects of ours whose methods the library calls: logger, profiler, progress monitor.
 
 use std::ffi::{c_int, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{NonNull, null};
 
 use super::call::Ptr;
@@ -91,21 +90,6 @@ impl<T> Drop for Callback<T> {
     }
 }
 
-/// Runs the body of a callback: a panic becomes `otherwise` and never reaches the library, whose frames
-/// must not be unwound.
-pub fn guarded<R>(otherwise: R, body: impl FnOnce() -> R) -> R {
-    match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(value) => value,
-        Err(payload) => {
-            // a payload may panic in its own drop
-            if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-                std::mem::forget(second);
-            }
-            otherwise
-        }
-    }
-}
-
 extern "C" fn api_language(_this: Ptr) -> c_int {
     API_LANGUAGE_CPP
 }
@@ -148,17 +132,5 @@ mod tests {
             assert_eq!(sum, 42);
             assert_eq!(*callback.state(), 40);
         }
-    }
-
-    #[test]
-    fn a_panic_stays_inside() {
-        struct Bomb;
-        impl Drop for Bomb {
-            fn drop(&mut self) {
-                panic!("a payload that panics in its drop");
-            }
-        }
-        assert_eq!(guarded(7, || -> i32 { std::panic::panic_any(Bomb) }), 7);
-        assert_eq!(guarded(7, || 8), 8);
     }
 }

@@ -1,0 +1,40 @@
+//! What an engine made.
+
+use std::mem::ManuallyDrop;
+use std::sync::MutexGuard;
+
+use crate::engine::Engine;
+use crate::owned::Owned;
+
+/// An object that an engine made. It keeps the engine, and is deleted in the engine's turn.
+pub(crate) struct Child {
+    owned: ManuallyDrop<Owned>,
+    engine: Engine,
+}
+
+impl Child {
+    pub(crate) fn new(owned: Owned, engine: &Engine) -> Self {
+        Self { owned: ManuallyDrop::new(owned), engine: engine.clone() }
+    }
+
+    pub(crate) fn owned(&self) -> &Owned {
+        &self.owned
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Waits until no other thread is in the engine.
+    pub(crate) fn turn(&self) -> MutexGuard<'_, ()> {
+        self.engine.turn()
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _turn = self.engine.turn();
+        // SAFETY: dropped once, here.
+        unsafe { ManuallyDrop::drop(&mut self.owned) }
+    }
+}
