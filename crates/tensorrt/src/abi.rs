@@ -1,6 +1,6 @@
 //! The one reviewed place of ABI facts: what the C++ side of TensorRT looks like from outside.
 //!
-//! Every number here was read from NVIDIA's headers (18 releases of 10.x, two of 11.x and two of RTX)
+//! Every number here was read from NVIDIA's headers (18 releases of 10.x, three of 11.x and three of RTX)
 //! and compared with what a C++ compiler makes of them; nothing was copied but names and numbers.
 //! Nothing outside this module knows a slot, an enum value or a layout.
 //!
@@ -64,8 +64,8 @@ impl Table {
     pub const fn newest_verified(self) -> i32 {
         match self {
             Self::V10 => 10_16_00,
-            Self::V11 => 11_01_00,
-            Self::Rtx => 1_06_01,
+            Self::V11 => 11_04_00,
+            Self::Rtx => 1_07_01,
         }
     }
 

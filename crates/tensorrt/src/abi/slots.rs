@@ -74,7 +74,7 @@ classes! {
         }
     }
     /// The network that a parser fills.
-    network: NetworkSlots = "VNetworkDefinition" [91, 89, 87] {
+    network: NetworkSlots = "VNetworkDefinition" [91, 90, 88] {
         always {
             get_nb_layers: "getNbLayers" fn() -> i32 = 12, 12, 12;
             get_nb_inputs: "getNbInputs" fn() -> i32 = 14, 14, 14;
@@ -97,7 +97,7 @@ classes! {
         }
     }
     /// Reads ONNX; called on its own table, deleted through `delete`.
-    parser: ParserSlots = "IParser" [25, 23, 23] {
+    parser: ParserSlots = "IParser" [25, 24, 24] {
         always {
             parse: "parse" fn(*const c_void, usize, Text) -> Bool = 0, 0, 0;
             parse_from_file: "parseFromFile" fn(Text, i32) -> Bool = 1, 1, 1;
@@ -128,7 +128,7 @@ classes! {
         }
     }
     /// The range of shapes of a dynamic model.
-    optimization_profile: OptimizationProfileSlots = "VOptimizationProfile" [12, 10, 10] {
+    optimization_profile: OptimizationProfileSlots = "VOptimizationProfile" [12, 12, 12] {
         always {
             set_dimensions: "setDimensions" fn(Text, c_int, *const Dims) -> Bool = 2, 2, 2;
             get_dimensions: "getDimensions" fn(Text, c_int) -> Dims = 3, 3, 3;
@@ -160,7 +160,7 @@ classes! {
         }
     }
     /// Reads plans.
-    runtime: RuntimeSlots = "VRuntime" [24, 23, 27] {
+    runtime: RuntimeSlots = "VRuntime" [24, 25, 29] {
         always {
             deserialize_cuda_engine: "deserializeCudaEngine" fn(*const c_void, usize) -> Ptr = 3, 3, 3;
             set_max_threads: "setMaxThreads" fn(i32) -> Bool = 12, 11, 11;
@@ -172,7 +172,7 @@ classes! {
         }
     }
     /// A plan that was read.
-    engine: EngineSlots = "VCudaEngine" [59, 51, 54] {
+    engine: EngineSlots = "VCudaEngine" [59, 51, 56] {
         always {
             get_nb_layers: "getNbLayers" fn() -> i32 = 3, 3, 3;
             serialize: "serialize" fn() -> Ptr = 4, 4, 4;
