@@ -49,6 +49,9 @@ struct Parser {
 impl Library {
     /// Loads the library at `path`. The ONNX parser is looked for beside it when it is needed.
     ///
+    /// Loading runs code of the file: name only files that you trust as much as your own program.
+    /// One that exports TensorRT's symbols and is something else cannot be told from TensorRT.
+    ///
     /// # Errors
     /// Where the file cannot be loaded, is no TensorRT, or is a version that is not bound.
     pub fn load(path: &Path) -> Result<Self> {

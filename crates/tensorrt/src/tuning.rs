@@ -12,7 +12,7 @@ impl BuilderConfig<'_> {
     /// Turns a preview feature on or off.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where this version has no such feature.
+    /// [`Error::Unsupported`](crate::Error::Unsupported) where this version has no such feature.
     pub fn set_preview_feature(&mut self, feature: PreviewFeature, on: bool) -> Result<()> {
         let value = feature.value(self.owned().table(), self.owned().number());
         let value = self.known(value, "preview feature", feature.name())?;
@@ -25,7 +25,7 @@ impl BuilderConfig<'_> {
     /// Where kernels may come from.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where this version has no such source, and where it is not there.
+    /// [`Error::Unsupported`](crate::Error::Unsupported) where this version has no such source, and where it is not there.
     pub fn set_tactic_sources(&mut self, sources: &[TacticSource]) -> Result<()> {
         let mut bits = 0_u32;
         for source in sources {
@@ -41,7 +41,7 @@ impl BuilderConfig<'_> {
     /// On which devices the engine must run, beyond the one that builds it.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for a level that this version does not have.
+    /// [`Error::Unsupported`](crate::Error::Unsupported) for a level that this version does not have.
     pub fn set_hardware_compatibility(&mut self, level: HardwareCompatibility) -> Result<()> {
         let newer = level == HardwareCompatibility::SameComputeCapability;
         if newer && self.owned().table() == Table::V10 && self.owned().number() < 10_09_00 {
@@ -56,7 +56,7 @@ impl BuilderConfig<'_> {
     /// For which devices TensorRT for RTX builds; by default for all that it supports.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for TensorRT, and where the library refuses one.
+    /// [`Error::Unsupported`](crate::Error::Unsupported) for TensorRT, and where the library refuses one.
     pub fn set_compute_capabilities(&mut self, devices: &[ComputeCapability]) -> Result<()> {
         let slots = self.slots();
         let (Some(count), Some(set)) =
@@ -91,7 +91,7 @@ impl BuilderConfig<'_> {
     /// How many kernels are timed for one layer at most.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] before TensorRT 10.4.
+    /// [`Error::Unsupported`](crate::Error::Unsupported) before TensorRT 10.4.
     pub fn set_max_tactics(&mut self, tactics: u32) -> Result<()> {
         let slot = self.slots().set_max_nb_tactics;
         let slot = slot.ok_or_else(|| self.owned().library().unsupported("setMaxNbTactics"))?;
@@ -104,7 +104,7 @@ impl BuilderConfig<'_> {
     /// How hard to look for tilings.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] before TensorRT 10.8, and where the library refuses it.
+    /// [`Error::Unsupported`](crate::Error::Unsupported) before TensorRT 10.8, and where the library refuses it.
     pub fn set_tiling_level(&mut self, level: TilingLevel) -> Result<()> {
         let slot = self.slots().set_tiling_optimization_level;
         let slot =
