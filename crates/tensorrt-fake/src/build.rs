@@ -8,12 +8,12 @@ use tensorrt::abi::enums::{BuilderFlag, DataType, ProfilingVerbosity};
 
 use crate::builder::Profile;
 use crate::callback::{Log, Monitor};
-use crate::config::Options;
 use crate::faults;
 use crate::inspect;
 use crate::layers::{self, Typing};
 use crate::network::Network;
 use crate::onnx::Graph;
+use crate::options::Options;
 use crate::plan::{Io, Layer, Plan, Tensor};
 use crate::settings::{self, fault};
 

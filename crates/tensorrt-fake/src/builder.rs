@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::c_int;
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tensorrt::abi::Ptr;
@@ -21,12 +20,11 @@ use crate::table::{Table, Vtable};
 /// `IBuilder`.
 pub(crate) struct Builder {
     pub(crate) log: Log,
-    threads: AtomicI32,
 }
 
 impl Builder {
     pub(crate) fn new(log: Log) -> Self {
-        Self { log, threads: AtomicI32::new(1) }
+        Self { log }
     }
 }
 
@@ -42,8 +40,6 @@ impl Class for Builder {
             table.set(rows.create_optimization_profile, create_profile);
             table.set(rows.build_serialized_network, build_serialized_network);
             table.set(rows.set_max_threads, set_max_threads);
-            table.set(rows.get_max_threads, max_threads);
-            table.set_if(rows.platform_has_fast_fp16, has_fast_fp16);
             table.finish()
         })
     }
@@ -86,17 +82,8 @@ extern "C" fn build_serialized_network(this: Ptr, network: Ptr, config: Ptr) -> 
 }
 
 extern "C" fn set_max_threads(this: Ptr, threads: i32) -> Bool {
-    state::<Builder>(this).threads.store(threads, Ordering::Relaxed);
-    (threads > 0).into()
-}
-
-extern "C" fn max_threads(this: Ptr) -> i32 {
-    state::<Builder>(this).threads.load(Ordering::Relaxed)
-}
-
-extern "C" fn has_fast_fp16(this: Ptr) -> Bool {
     state::<Builder>(this);
-    (!settings::fault("no-fp16")).into()
+    (threads > 0).into()
 }
 
 /// `IHostMemory`.
@@ -147,7 +134,6 @@ impl Class for Profile {
             let (rows, mut table) = (slots().optimization_profile, Vtable::new());
             table.set(rows.set_dimensions, set_dimensions);
             table.set(rows.get_dimensions, dimensions);
-            table.set(rows.get_nb_shape_values, nb_shape_values);
             table.set(rows.is_valid, is_valid);
             table.set_if(rows.set_shape_values_v2, set_shape_values);
             table.finish()
@@ -177,11 +163,6 @@ extern "C" fn dimensions(this: Ptr, input: Text, select: c_int) -> Dims {
     three.zip(ProfileSelector::of(select)).map_or(Dims::UNKNOWN, |(three, select)| {
         three[select.value() as usize].unwrap_or(Dims::UNKNOWN)
     })
-}
-
-extern "C" fn nb_shape_values(this: Ptr, _input: Text) -> i32 {
-    state::<Profile>(this);
-    -1
 }
 
 extern "C" fn set_shape_values(this: Ptr, _: Text, _: c_int, _: *const i64, _: i32) -> Bool {

@@ -171,11 +171,6 @@ impl Profiler {
             report(this, layer.as_ptr(), ms);
         }
     }
-
-    /// The object that the caller gave.
-    pub(crate) fn pointer(self) -> Ptr {
-        std::ptr::with_exposed_provenance_mut(self.this)
-    }
 }
 
 /// A text that the caller passed; `None` for null.

@@ -1,17 +1,17 @@
 //! `IBuilderConfig`.
 
-use std::collections::BTreeMap;
 use std::ffi::{c_int, c_void};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tensorrt::abi::Ptr;
 use tensorrt::abi::call::Bool;
-use tensorrt::abi::enums::{BuilderFlag, MemoryPool, ProfilingVerbosity};
+use tensorrt::abi::enums::BuilderFlag;
 
 use crate::builder::Profile;
 use crate::cache::{Entries, TimingCache};
 use crate::callback::{Log, Monitor, bytes};
 use crate::object::{Class, argument, create, must_outlive, need_not_outlive, object_of, state};
+use crate::options::Options;
 use crate::settings::{self, slots};
 use crate::table::{Table, Vtable, method};
 
@@ -20,54 +20,6 @@ pub(crate) struct Config {
     log: Log,
     builder: usize,
     options: Mutex<Options>,
-}
-
-/// What was set.
-#[derive(Clone, Default)]
-pub(crate) struct Options {
-    flags: u32,
-    pools: BTreeMap<c_int, usize>,
-    verbosity: c_int,
-    tactic_sources: u32,
-    preview: u32,
-    level: i32,
-    hardware: c_int,
-    average: i32,
-    tactics: i32,
-    tiling: c_int,
-    capabilities: Vec<c_int>,
-    pub(crate) profiles: Vec<Arc<Profile>>,
-    cache: Option<usize>,
-    pub(crate) monitor: Option<Monitor>,
-}
-
-impl Options {
-    /// Whether the flag is set, by its number in this version.
-    pub(crate) fn flag(&self, flag: BuilderFlag) -> bool {
-        let value = flag.value(settings::table(), settings::version().number());
-        value.is_some_and(|bit| self.flags & 1 << bit != 0)
-    }
-
-    pub(crate) fn verbosity(&self) -> ProfilingVerbosity {
-        ProfilingVerbosity::of(self.verbosity).unwrap_or(ProfilingVerbosity::LayerNamesOnly)
-    }
-
-    /// The timing cache that was set.
-    pub(crate) fn cache(&self) -> Option<Arc<TimingCache>> {
-        let pointer = self.cache.map(std::ptr::with_exposed_provenance_mut);
-        pointer.map(argument::<TimingCache>)
-    }
-
-    /// What was set, in words, for the plan.
-    pub(crate) fn summary(&self) -> serde_json::Value {
-        let known = BuilderFlag::ALL.iter().copied().filter(|flag| self.flag(*flag));
-        serde_json::json!({
-            "flags": known.map(BuilderFlag::name).collect::<Vec<_>>(),
-            "optimization_level": self.level,
-            "workspace": self.pools.get(&MemoryPool::Workspace.value()),
-            "profiles": self.profiles.len(),
-        })
-    }
 }
 
 impl Config {
@@ -128,7 +80,6 @@ fn fill_options(table: &mut Vtable) {
             (state::<Config>(this).lock().flags & 1u32.unbounded_shl(flag as u32) != 0).into()
         }),
     );
-    table.set(rows.get_flags, method!((this: Ptr) -> u32 { state::<Config>(this).lock().flags }));
     table.set(
         rows.set_memory_pool_limit,
         method!((this: Ptr, pool: c_int, size: usize) {
@@ -159,22 +110,12 @@ fn fill_options(table: &mut Vtable) {
         }),
     );
     table.set(
-        rows.get_tactic_sources,
-        method!((this: Ptr) -> u32 { state::<Config>(this).lock().tactic_sources }),
-    );
-    table.set(
         rows.set_preview_feature,
         method!((this: Ptr, feature: c_int, on: bool) {
             let config = state::<Config>(this);
             let mut options = config.lock();
             let bit = 1u32.unbounded_shl(feature as u32);
             options.preview = if on { options.preview | bit } else { options.preview & !bit };
-        }),
-    );
-    table.set(
-        rows.get_preview_feature,
-        method!((this: Ptr, feature: c_int) -> Bool {
-            (state::<Config>(this).lock().preview & 1u32.unbounded_shl(feature as u32) != 0).into()
         }),
     );
     table.set(
@@ -193,10 +134,6 @@ fn fill_options(table: &mut Vtable) {
             state::<Config>(this).lock().hardware = level;
         }),
     );
-    table.set(
-        rows.get_hardware_compatibility_level,
-        method!((this: Ptr) -> c_int { state::<Config>(this).lock().hardware }),
-    );
     fill_search(table);
 }
 
@@ -208,10 +145,6 @@ fn fill_search(table: &mut Vtable) {
             state::<Config>(this).lock().average = count;
         }),
     );
-    table.set(
-        rows.get_avg_timing_iterations,
-        method!((this: Ptr) -> i32 { state::<Config>(this).lock().average }),
-    );
     table.set_if(
         rows.set_max_nb_tactics,
         method!((this: Ptr, count: i32) {
@@ -219,19 +152,11 @@ fn fill_search(table: &mut Vtable) {
         }),
     );
     table.set_if(
-        rows.get_max_nb_tactics,
-        method!((this: Ptr) -> i32 { state::<Config>(this).lock().tactics }),
-    );
-    table.set_if(
         rows.set_tiling_optimization_level,
         method!((this: Ptr, level: c_int) -> Bool {
             state::<Config>(this).lock().tiling = level;
             true.into()
         }),
-    );
-    table.set_if(
-        rows.get_tiling_optimization_level,
-        method!((this: Ptr) -> c_int { state::<Config>(this).lock().tiling }),
     );
     table.set_if(
         rows.set_nb_compute_capabilities,
@@ -242,25 +167,12 @@ fn fill_search(table: &mut Vtable) {
         }),
     );
     table.set_if(
-        rows.get_nb_compute_capabilities,
-        method!((this: Ptr) -> i32 {
-            state::<Config>(this).lock().capabilities.len() as i32
-        }),
-    );
-    table.set_if(
         rows.set_compute_capability,
         method!((this: Ptr, capability: c_int, index: i32) -> Bool {
             let config = state::<Config>(this);
             let mut options = config.lock();
             let place = usize::try_from(index).ok().and_then(|i| options.capabilities.get_mut(i));
             place.map(|place| *place = capability).is_some().into()
-        }),
-    );
-    table.set_if(
-        rows.get_compute_capability,
-        method!((this: Ptr, index: i32) -> c_int {
-            let options = state::<Config>(this).options();
-            usize::try_from(index).ok().and_then(|i| options.capabilities.get(i)).map_or(0, |c| *c)
         }),
     );
 }
@@ -284,23 +196,9 @@ fn fill_cache(table: &mut Vtable) {
     table.set(rows.create_timing_cache, create_timing_cache);
     table.set(rows.set_timing_cache, set_timing_cache);
     table.set(
-        rows.get_timing_cache,
-        method!((this: Ptr) -> Ptr {
-            let cache = state::<Config>(this).lock().cache;
-            cache.map_or(std::ptr::null_mut(), std::ptr::with_exposed_provenance_mut)
-        }),
-    );
-    table.set(
         rows.set_progress_monitor,
         method!((this: Ptr, monitor: Ptr) {
             state::<Config>(this).lock().monitor = Monitor::new(monitor);
-        }),
-    );
-    table.set(
-        rows.get_progress_monitor,
-        method!((this: Ptr) -> Ptr {
-            let monitor = state::<Config>(this).lock().monitor;
-            monitor.map_or(std::ptr::null_mut(), Monitor::pointer)
         }),
     );
 }
@@ -330,13 +228,12 @@ extern "C" fn create_timing_cache(this: Ptr, blob: *const c_void, size: usize) -
         let same = entries.version == version;
         same.then_some(entries).ok_or(format!("its version is not {version}"))
     });
-    match entries {
-        Ok(entries) => create(TimingCache::new(config.log, entries), None),
-        Err(error) => {
-            config.log.error(&format!("{error}. The timing cache will not be used!"));
-            std::ptr::null_mut()
-        }
-    }
+    let entries = entries.unwrap_or_else(|why| {
+        // what it cannot use becomes an empty cache and a warning, as in the real library
+        config.log.warning(&format!("{why}. The timing cache will not be used!"));
+        Entries::new()
+    });
+    create(TimingCache::new(config.log, entries), None)
 }
 
 extern "C" fn set_timing_cache(this: Ptr, cache: Ptr, ignore_mismatch: bool) -> Bool {

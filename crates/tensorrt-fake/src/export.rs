@@ -7,8 +7,9 @@ use tensorrt::abi::Ptr;
 
 use crate::builder::Builder;
 use crate::callback::Log;
-use crate::object::{counts, create};
+use crate::object::{counts, create, executions};
 use crate::parser::create_parser;
+use crate::runtime::Runtime;
 use crate::settings::{self, version};
 
 /// What a factory gives when there is no driver.
@@ -80,6 +81,11 @@ extern "C" fn createInferBuilder_INTERNAL(logger: Ptr, asked: c_int) -> Ptr {
 }
 
 #[unsafe(no_mangle)]
+extern "C" fn createInferRuntime_INTERNAL(logger: Ptr, asked: c_int) -> Ptr {
+    make(logger, asked, |log| create(Runtime::new(log), None))
+}
+
+#[unsafe(no_mangle)]
 extern "C" fn createNvOnnxParser_INTERNAL(network: Ptr, logger: Ptr, asked: c_int) -> Ptr {
     let Some(log) = Log::new(logger) else { return std::ptr::null_mut() };
     if asked != getNvOnnxParserVersion() {
@@ -89,14 +95,15 @@ extern "C" fn createNvOnnxParser_INTERNAL(network: Ptr, logger: Ptr, asked: c_in
     create_parser(network, log)
 }
 
-/// What lives in this copy of the library, as JSON: `{"class": {"made": n, "live": n}}`. The text is
-/// never freed.
+/// What lives in this copy of the library, as JSON: `{"class": {"made": n, "live": n}, "executions": n}`.
+/// The text is never freed.
 #[unsafe(no_mangle)]
 extern "C" fn tensorrtFakeReport() -> *const c_char {
-    let counts: BTreeMap<&str, serde_json::Value> = counts()
+    let mut counts: BTreeMap<&str, serde_json::Value> = counts()
         .into_iter()
         .map(|(class, (made, live))| (class, serde_json::json!({ "made": made, "live": live })))
         .collect();
+    counts.insert("executions", executions().into());
     let text = serde_json::json!(counts).to_string();
     CString::new(text).unwrap_or_default().into_raw()
 }

@@ -1,7 +1,12 @@
 //! Finding the shared library beside a test, and copies of it that look like a real installation.
 
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString, c_char};
 use std::io;
 use std::path::{Path, PathBuf};
+
+use libloading::Library;
+use serde_json::Value;
 
 use crate::settings::Version;
 
@@ -47,4 +52,71 @@ pub fn install(folder: &Path, version: &str) -> io::Result<PathBuf> {
         std::os::unix::fs::symlink(&path, &link)?;
     }
     Ok(path)
+}
+
+/// The fake as a test sees it behind the back of the crate under test: a copy that is loaded, by its file.
+pub struct Loaded(Library);
+
+impl Loaded {
+    /// The copy that was, or is hereby, loaded from `path`.
+    ///
+    /// # Errors
+    /// It cannot be loaded.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        // SAFETY: the file is a copy of this crate, whose start code does nothing.
+        let library = unsafe { Library::new(path) };
+        library.map(Self).map_err(io::Error::other)
+    }
+
+    /// Overrides an environment variable of the fake, for this copy alone.
+    ///
+    /// # Errors
+    /// A zero byte, or not the fake.
+    pub fn set(&self, variable: &str, value: &str) -> io::Result<()> {
+        type Set = unsafe extern "C" fn(*const c_char, *const c_char);
+        let (variable, value) = (CString::new(variable)?, CString::new(value)?);
+        // SAFETY: the symbol is ours and has this type; both texts live during the call.
+        unsafe {
+            let set = self.0.get::<Set>("tensorrtFakeSet").map_err(io::Error::other)?;
+            set(variable.as_ptr(), value.as_ptr());
+        }
+        Ok(())
+    }
+
+    fn report(&self) -> io::Result<BTreeMap<String, Value>> {
+        type Report = unsafe extern "C" fn() -> *const c_char;
+        // SAFETY: the symbol is ours and has this type; its text is never freed.
+        let text = unsafe {
+            let report = self.0.get::<Report>("tensorrtFakeReport").map_err(io::Error::other)?;
+            CStr::from_ptr(report())
+        };
+        serde_json::from_slice(text.to_bytes()).map_err(io::Error::other)
+    }
+
+    /// How many objects of each class live; classes without one are left out.
+    ///
+    /// # Errors
+    /// Not the fake.
+    pub fn live(&self) -> io::Result<BTreeMap<String, u64>> {
+        let live = |value: &Value| value.get("live").and_then(Value::as_u64).filter(|n| *n > 0);
+        let report = self.report()?;
+        Ok(report.iter().filter_map(|(class, value)| Some((class.clone(), live(value)?))).collect())
+    }
+
+    /// How many objects of a class were made.
+    ///
+    /// # Errors
+    /// Not the fake.
+    pub fn made(&self, class: &str) -> io::Result<u64> {
+        let report = self.report()?;
+        Ok(report.get(class).and_then(|value| value["made"].as_u64()).unwrap_or(0))
+    }
+
+    /// How many executions there were.
+    ///
+    /// # Errors
+    /// Not the fake.
+    pub fn executions(&self) -> io::Result<u64> {
+        Ok(self.report()?.get("executions").and_then(Value::as_u64).unwrap_or(0))
+    }
 }

@@ -33,27 +33,32 @@
 //! fake or not in this version, an object of the wrong class, a deleted one, a second deletion, a parent
 //! deleted before its child, a timing cache deleted before its builder.
 #![expect(unsafe_code, reason = "stands in for a C++ library")]
-#![expect(dead_code, reason = "the runtime side follows")]
 
 mod build;
 mod builder;
 mod cache;
 mod callback;
 mod config;
+mod context;
+mod engine;
 mod export;
 mod faults;
 mod inspect;
+mod inspector;
 mod install;
 mod layers;
 mod network;
 mod object;
 mod onnx;
+mod options;
 mod parser;
 mod plan;
+mod runtime;
+mod runtime_config;
 mod settings;
 mod table;
 
 pub use cache::{Entries, HEADER};
-pub use install::{install, library_path};
+pub use install::{Loaded, install, library_path};
 pub use plan::{Io, Layer, Plan, Tensor};
 pub use settings::{BUILD_MS, DEVICE, FAULT, KEY, MEGABYTES, VERSION, Version};

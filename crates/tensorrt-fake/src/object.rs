@@ -7,6 +7,7 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use tensorrt::abi::Ptr;
@@ -173,14 +174,6 @@ pub(crate) extern "C" fn delete(object: Ptr) {
     drop(states);
 }
 
-/// Forgets an owned object early, as a parser does with its errors.
-pub(crate) fn discard(object: Ptr) {
-    let mut registry = registry();
-    if let Some(record) = registry.live.remove(&object.addr()) {
-        registry.dead.insert(object.addr(), record.class);
-    }
-}
-
 /// The table in which an `I…` object is deleted.
 fn own_table() -> &'static Table {
     static TABLE: OnceLock<&'static Table> = OnceLock::new();
@@ -200,4 +193,16 @@ pub(crate) fn counts() -> BTreeMap<&'static str, (u64, u64)> {
         counts.entry(record.class).or_default().1 += 1;
     }
     counts
+}
+
+static EXECUTIONS: AtomicU64 = AtomicU64::new(0);
+
+/// Counts an execution.
+pub(crate) fn executed() {
+    EXECUTIONS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// How many executions there were.
+pub(crate) fn executions() -> u64 {
+    EXECUTIONS.load(Ordering::Relaxed)
 }

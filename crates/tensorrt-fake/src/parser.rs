@@ -9,10 +9,10 @@ use tensorrt::abi::enums::ParserErrorCode;
 
 use crate::callback::{Log, bytes, read};
 use crate::network::Network;
-use crate::object::{Class, argument, create, delete, discard, state};
+use crate::object::{Class, argument, create, delete, state};
 use crate::onnx::{self, Graph};
 use crate::settings::{self, slots};
-use crate::table::{Table, Vtable, method};
+use crate::table::{Table, Vtable};
 
 /// `IParser`, which is its own implementation.
 pub(crate) struct Parser {
@@ -46,7 +46,6 @@ impl Class for Parser {
             table.set(rows.supports_operator, supports_operator);
             table.set(rows.get_nb_errors, nb_errors);
             table.set(rows.get_error, error);
-            table.set(rows.clear_errors, clear_errors);
             table.set(rows.delete, delete);
             table.finish()
         })
@@ -146,14 +145,6 @@ extern "C" fn error(this: Ptr, index: i32) -> Ptr {
     found.map_or(std::ptr::null_mut(), |error| std::ptr::with_exposed_provenance_mut(*error))
 }
 
-extern "C" fn clear_errors(this: Ptr) {
-    let parser = state::<Parser>(this);
-    let errors = std::mem::take(&mut *parser.errors.lock().unwrap_or_else(PoisonError::into_inner));
-    for error in errors {
-        discard(std::ptr::with_exposed_provenance_mut(error));
-    }
-}
-
 /// `IParserError`, which the parser owns.
 struct ParserError {
     code: ParserErrorCode,
@@ -187,17 +178,50 @@ impl Class for ParserError {
         static TABLE: OnceLock<&'static Table> = OnceLock::new();
         TABLE.get_or_init(|| {
             let (rows, mut table) = (slots().parser_error, Vtable::new());
-            table.set(rows.code, method!((this: Ptr) -> c_int { state::<ParserError>(this).code.0 }));
-            table.set(rows.desc, method!((this: Ptr) -> Text { state::<ParserError>(this).desc.as_ptr() }));
-            table.set(rows.file, method!((this: Ptr) -> Text { state::<ParserError>(this); c"fake.rs".as_ptr() }));
-            table.set(rows.line, method!((this: Ptr) -> i32 { state::<ParserError>(this); 1 }));
-            table.set(rows.func, method!((this: Ptr) -> Text { state::<ParserError>(this); c"parse".as_ptr() }));
-            table.set(rows.node, method!((this: Ptr) -> i32 { state::<ParserError>(this).node }));
-            table.set(rows.node_name, method!((this: Ptr) -> Text { state::<ParserError>(this).node_name.as_ptr() }));
-            table.set(rows.node_operator, method!((this: Ptr) -> Text { state::<ParserError>(this).operator.as_ptr() }));
-            table.set(rows.local_function_stack, method!((this: Ptr) -> *const Text { state::<ParserError>(this); std::ptr::null() }));
-            table.set(rows.local_function_stack_size, method!((this: Ptr) -> i32 { state::<ParserError>(this); 0 }));
+            table.set(rows.code, code);
+            table.set(rows.desc, desc);
+            table.set(rows.file, file);
+            table.set(rows.line, line);
+            table.set(rows.func, func);
+            table.set(rows.node, node);
+            table.set(rows.node_name, node_name);
+            table.set(rows.node_operator, node_operator);
             table.finish()
         })
     }
+}
+
+extern "C" fn code(this: Ptr) -> c_int {
+    state::<ParserError>(this).code.0
+}
+
+extern "C" fn desc(this: Ptr) -> Text {
+    state::<ParserError>(this).desc.as_ptr()
+}
+
+extern "C" fn file(this: Ptr) -> Text {
+    state::<ParserError>(this);
+    c"fake.rs".as_ptr()
+}
+
+extern "C" fn line(this: Ptr) -> i32 {
+    state::<ParserError>(this);
+    1
+}
+
+extern "C" fn func(this: Ptr) -> Text {
+    state::<ParserError>(this);
+    c"parse".as_ptr()
+}
+
+extern "C" fn node(this: Ptr) -> i32 {
+    state::<ParserError>(this).node
+}
+
+extern "C" fn node_name(this: Ptr) -> Text {
+    state::<ParserError>(this).node_name.as_ptr()
+}
+
+extern "C" fn node_operator(this: Ptr) -> Text {
+    state::<ParserError>(this).operator.as_ptr()
 }

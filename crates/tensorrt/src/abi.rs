@@ -109,7 +109,7 @@ mod tests {
         let new = Slots::for_version(Table::V10, 10_11_00);
         assert!(old.engine.create_runtime_config.is_none());
         assert_eq!(new.engine.create_runtime_config.unwrap().index(), 56);
-        assert!(slots::V11.engine.get_device_memory_size.is_none());
+        assert!(slots::V11.runtime_config.set_cuda_graph_strategy.is_none());
         assert!(slots::V10.runtime_config.create_runtime_cache.is_none());
         assert_eq!(slots::RTX.runtime_config.create_runtime_cache.unwrap().index(), 5);
     }

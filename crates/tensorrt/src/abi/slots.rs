@@ -27,10 +27,8 @@ classes! {
             create_optimization_profile: "createOptimizationProfile" fn() -> Ptr = 9, 7, 7;
             build_serialized_network: "buildSerializedNetwork" fn(Ptr, Ptr) -> Ptr = 14, 11, 11;
             set_max_threads: "setMaxThreads" fn(i32) -> Bool = 17, 14, 14;
-            get_max_threads: "getMaxThreads" fn() -> i32 = 18, 15, 15;
         }
         sometimes {
-            platform_has_fast_fp16: "platformHasFastFp16" fn() -> Bool = at(2), NONE, NONE;
         }
     }
     /// How to build.
@@ -39,38 +37,27 @@ classes! {
             clear_flag: "clearFlag" fn(c_int) = 10, 8, 8;
             set_flag: "setFlag" fn(c_int) = 11, 9, 9;
             get_flag: "getFlag" fn(c_int) -> Bool = 12, 10, 10;
-            get_flags: "getFlags" fn() -> u32 = 9, 7, 7;
             add_optimization_profile: "addOptimizationProfile" fn(Ptr) -> i32 = 25, 23, 23;
             get_nb_optimization_profiles: "getNbOptimizationProfiles" fn() -> i32 = 26, 24, 24;
             set_profiling_verbosity: "setProfilingVerbosity" fn(c_int) = 27, 25, 25;
             get_profiling_verbosity: "getProfilingVerbosity" fn() -> c_int = 28, 26, 26;
             set_tactic_sources: "setTacticSources" fn(u32) -> Bool = 38, 27, 27;
-            get_tactic_sources: "getTacticSources" fn() -> u32 = 39, 28, 28;
             create_timing_cache: "createTimingCache" fn(*const c_void, usize) -> Ptr = 40, 29, 29;
             set_timing_cache: "setTimingCache" fn(Ptr, bool) -> Bool = 41, 30, 30;
-            get_timing_cache: "getTimingCache" fn() -> Ptr = 42, 31, 31;
             set_memory_pool_limit: "setMemoryPoolLimit" fn(c_int, usize) = 43, 32, 32;
             get_memory_pool_limit: "getMemoryPoolLimit" fn(c_int) -> usize = 44, 33, 33;
             set_preview_feature: "setPreviewFeature" fn(c_int, bool) = 45, 34, 34;
-            get_preview_feature: "getPreviewFeature" fn(c_int) -> Bool = 46, 35, 35;
             set_builder_optimization_level: "setBuilderOptimizationLevel" fn(i32) = 47, 36, 36;
             get_builder_optimization_level: "getBuilderOptimizationLevel" fn() -> i32 = 48, 37, 37;
             set_hardware_compatibility_level: "setHardwareCompatibilityLevel" fn(c_int) = 49, 38, 38;
-            get_hardware_compatibility_level: "getHardwareCompatibilityLevel" fn() -> c_int = 50, 39, 39;
             set_avg_timing_iterations: "setAvgTimingIterations" fn(i32) = 2, 2, 2;
-            get_avg_timing_iterations: "getAvgTimingIterations" fn() -> i32 = 3, 3, 3;
             set_progress_monitor: "setProgressMonitor" fn(Ptr) = 56, 45, 45;
-            get_progress_monitor: "getProgressMonitor" fn() -> Ptr = 57, 46, 46;
         }
         sometimes {
             set_max_nb_tactics: "setMaxNbTactics" fn(i32) = since(60, 100_400), at(49), at(49);
-            get_max_nb_tactics: "getMaxNbTactics" fn() -> i32 = since(61, 100_400), at(50), at(50);
             set_tiling_optimization_level: "setTilingOptimizationLevel" fn(c_int) -> Bool = since(62, 100_800), at(51), at(51);
-            get_tiling_optimization_level: "getTilingOptimizationLevel" fn() -> c_int = since(63, 100_800), at(52), at(52);
             set_nb_compute_capabilities: "setNbComputeCapabilities" fn(i32) -> Bool = NONE, NONE, at(55);
-            get_nb_compute_capabilities: "getNbComputeCapabilities" fn() -> i32 = NONE, NONE, at(56);
             set_compute_capability: "setComputeCapability" fn(c_int, i32) -> Bool = NONE, NONE, at(57);
-            get_compute_capability: "getComputeCapability" fn(i32) -> c_int = NONE, NONE, at(58);
         }
     }
     /// The network that a parser fills.
@@ -104,7 +91,6 @@ classes! {
             supports_operator: "supportsOperator" fn(Text) -> Bool = 4, 2, 2;
             get_nb_errors: "getNbErrors" fn() -> i32 = 5, 3, 3;
             get_error: "getError" fn(i32) -> Ptr = 6, 4, 4;
-            clear_errors: "clearErrors" fn() = 7, 5, 5;
             delete: "~D0" fn() = 9, 7, 7;
         }
         sometimes {
@@ -121,8 +107,6 @@ classes! {
             node: "node" fn() -> i32 = 5, 5, 5;
             node_name: "nodeName" fn() -> Text = 6, 6, 6;
             node_operator: "nodeOperator" fn() -> Text = 7, 7, 7;
-            local_function_stack: "localFunctionStack" fn() -> *const Text = 8, 8, 8;
-            local_function_stack_size: "localFunctionStackSize" fn() -> i32 = 9, 9, 9;
         }
         sometimes {
         }
@@ -132,7 +116,6 @@ classes! {
         always {
             set_dimensions: "setDimensions" fn(Text, c_int, *const Dims) -> Bool = 2, 2, 2;
             get_dimensions: "getDimensions" fn(Text, c_int) -> Dims = 3, 3, 3;
-            get_nb_shape_values: "getNbShapeValues" fn(Text) -> i32 = 5, 4, 4;
             is_valid: "isValid" fn() -> Bool = 9, 7, 7;
         }
         sometimes {
@@ -164,7 +147,6 @@ classes! {
         always {
             deserialize_cuda_engine: "deserializeCudaEngine" fn(*const c_void, usize) -> Ptr = 3, 3, 3;
             set_max_threads: "setMaxThreads" fn(i32) -> Bool = 12, 11, 11;
-            get_max_threads: "getMaxThreads" fn() -> i32 = 13, 12, 12;
             set_engine_host_code_allowed: "setEngineHostCodeAllowed" fn(bool) = 21, 20, 20;
             get_engine_host_code_allowed: "getEngineHostCodeAllowed" fn() -> Bool = 22, 21, 21;
         }
@@ -193,7 +175,6 @@ classes! {
             get_nb_aux_streams: "getNbAuxStreams" fn() -> i32 = 33, 29, 29;
         }
         sometimes {
-            get_device_memory_size: "getDeviceMemorySize" fn() -> usize = at(7), NONE, NONE;
             create_execution_context_with_runtime_config: "createExecutionContextWithRuntimeConfig" fn(Ptr) -> Ptr = since(55, 101_100), at(47), at(47);
             create_runtime_config: "createRuntimeConfig" fn() -> Ptr = since(56, 101_100), at(48), at(48);
         }
@@ -202,9 +183,6 @@ classes! {
     context: ContextSlots = "VExecutionContext" [54, 53, 54] {
         always {
             set_profiler: "setProfiler" fn(Ptr) = 5, 5, 5;
-            get_profiler: "getProfiler" fn() -> Ptr = 6, 6, 6;
-            set_name: "setName" fn(Text) = 8, 8, 8;
-            get_name: "getName" fn() -> Text = 9, 9, 9;
             get_optimization_profile: "getOptimizationProfile" fn() -> i32 = 11, 11, 11;
             all_input_dimensions_specified: "allInputDimensionsSpecified" fn() -> Bool = 12, 12, 12;
             set_optimization_profile_async: "setOptimizationProfileAsync" fn(i32, Ptr) -> Bool = 17, 16, 16;
@@ -220,7 +198,6 @@ classes! {
             enqueue_v3: "enqueueV3" fn(Ptr) -> Bool = 37, 36, 36;
         }
         sometimes {
-            get_runtime_config: "getRuntimeConfig" fn() -> Ptr = since(50, 101_100), at(49), at(49);
             is_stream_capturable: "isStreamCapturable" fn(Ptr) -> Bool = NONE, NONE, at(52);
         }
     }
@@ -228,7 +205,6 @@ classes! {
     engine_inspector: EngineInspectorSlots = "VEngineInspector" [9, 9, 9] {
         always {
             set_execution_context: "setExecutionContext" fn(Ptr) -> Bool = 3, 3, 3;
-            get_execution_context: "getExecutionContext" fn() -> Ptr = 4, 4, 4;
             get_layer_information: "getLayerInformation" fn(i32, c_int) -> Text = 5, 5, 5;
             get_engine_information: "getEngineInformation" fn(c_int) -> Text = 6, 6, 6;
         }
@@ -244,7 +220,6 @@ classes! {
             get_execution_context_allocation_strategy: "getExecutionContextAllocationStrategy" fn() -> c_int = since(4, 101_100), at(4), at(4);
             create_runtime_cache: "createRuntimeCache" fn() -> Ptr = NONE, NONE, at(5);
             set_runtime_cache: "setRuntimeCache" fn(Ptr) -> Bool = NONE, NONE, at(6);
-            get_runtime_cache: "getRuntimeCache" fn() -> Ptr = NONE, NONE, at(7);
             set_dynamic_shapes_kernel_specialization_strategy: "setDynamicShapesKernelSpecializationStrategy" fn(c_int) = NONE, NONE, at(8);
             get_dynamic_shapes_kernel_specialization_strategy: "getDynamicShapesKernelSpecializationStrategy" fn() -> c_int = NONE, NONE, at(9);
             set_cuda_graph_strategy: "setCudaGraphStrategy" fn(c_int) -> Bool = NONE, NONE, at(10);
