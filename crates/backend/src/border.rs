@@ -86,6 +86,15 @@ pub(crate) fn settle(
             format!("the model has no such input; its inputs are `{}`", names.join("`, `"));
         return Err(Error::Shape { input: name.clone(), reason });
     }
+    let is_given = |input: &OpenSpec| shapes.iter().any(|(name, _)| *name == input.name);
+    let open: Vec<&OpenSpec> =
+        inputs.iter().filter(|input| !is_given(input) && default_dims(input).is_err()).collect();
+    if let [first, _, ..] = open.as_slice() {
+        let all: Vec<String> =
+            open.iter().map(|input| format!("`{}` {}", input.name, state(input))).collect();
+        let reason = format!("the model leaves sizes open: {}", all.join(", "));
+        return Err(Error::Shape { input: first.name.clone(), reason });
+    }
     inputs
         .iter()
         .map(|input| {
@@ -223,6 +232,13 @@ mod tests {
         check(&[None, Some(3)], &[("x", &[3])], Err("does not fit"));
         check(&[None, Some(3)], &[("x", &[0, 3])], Err("does not fit"));
         check(&[None, Some(3)], &[("y", &[1, 3])], Err("its inputs are `x`"));
+    }
+
+    #[test]
+    fn all_open_inputs_are_named() {
+        let open = |name: &str| OpenSpec { name: name.into(), ..input(&[Some(1), None]) };
+        let error = settle(&[open("a"), open("b"), input(&[None])], &[]).unwrap_err();
+        assert!(error.to_string().contains("`a` 1x?, `b` 1x?"), "{error}");
     }
 
     #[test]

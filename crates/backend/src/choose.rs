@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::onnxruntime::{self, OnnxRuntime};
 use crate::rten::Rten;
 use crate::sim::Sim;
+use crate::tensorrt::{self, CANNOT_RUN, TensorRt};
 use crate::traits::{Backend, Environment};
 use crate::types::{BackendId, Choice};
 
@@ -42,10 +43,10 @@ pub fn open_backend(id: BackendId, environment: &Environment) -> Result<Box<dyn 
         BackendId::OnnxruntimeCpu => Ok(Box::new(OnnxRuntime::load(environment)?)),
         BackendId::Rten => Ok(Box::new(Rten)),
         BackendId::Sim => Ok(Box::new(Sim)),
-        BackendId::Tensorrt
-        | BackendId::TensorrtRtx
-        | BackendId::Trtexec
-        | BackendId::OnnxruntimeCuda => Err(not_in_this_version(id)),
+        BackendId::Tensorrt | BackendId::TensorrtRtx => {
+            Ok(Box::new(TensorRt::load(id, environment)?))
+        }
+        BackendId::Trtexec | BackendId::OnnxruntimeCuda => Err(not_in_this_version(id)),
     }
 }
 
@@ -61,19 +62,21 @@ pub fn choose(choice: Choice, environment: &Environment) -> Result<Chosen> {
             Ok(Chosen { backend, explanation })
         }
         Choice::Auto => {
-            let mut missing = None;
+            let mut passed = Passed::default();
             for id in BackendId::ALL.into_iter().filter(|&id| tried_by_auto(id)) {
+                if passed.over(id, environment) {
+                    continue;
+                }
                 match open_backend(id, environment) {
                     Ok(backend) => {
                         let title = title(id, &backend.version());
-                        let why = reason(id, missing.as_ref());
-                        let explanation = format!("backend: {title} (auto: {why})");
+                        let explanation = format!("backend: {title} (auto: {})", passed.why(id));
                         return Ok(Chosen { backend, explanation });
                     }
-                    Err(error) => missing = Some(error),
+                    Err(error) => passed.missing = Some(error),
                 }
             }
-            Err(missing.unwrap_or_else(|| not_in_this_version(BackendId::Tensorrt)))
+            Err(passed.missing.unwrap_or_else(|| not_in_this_version(BackendId::Tensorrt)))
         }
     }
 }
@@ -86,17 +89,19 @@ pub fn preview(choice: Choice, environment: &Environment) -> Result<String> {
     match choice {
         Choice::Named(id) => cheap(id, environment).map(|found| format!("backend: {id}{found}")),
         Choice::Auto => {
-            let mut missing = None;
+            let mut passed = Passed::default();
             for id in BackendId::ALL.into_iter().filter(|&id| tried_by_auto(id)) {
+                if passed.over(id, environment) {
+                    continue;
+                }
                 match cheap(id, environment) {
                     Ok(found) => {
-                        let why = reason(id, missing.as_ref());
-                        return Ok(format!("backend: {id}{found} (auto: {why})"));
+                        return Ok(format!("backend: {id}{found} (auto: {})", passed.why(id)));
                     }
-                    Err(error) => missing = Some(error),
+                    Err(error) => passed.missing = Some(error),
                 }
             }
-            Err(missing.unwrap_or_else(|| not_in_this_version(BackendId::Tensorrt)))
+            Err(passed.missing.unwrap_or_else(|| not_in_this_version(BackendId::Tensorrt)))
         }
     }
 }
@@ -118,6 +123,9 @@ fn survey_one(id: BackendId, environment: &Environment) -> Survey {
     let opened = match id {
         BackendId::OnnxruntimeCpu => OnnxRuntime::load(environment)
             .map(|backend| works(&backend, backend.path().display().to_string())),
+        BackendId::Tensorrt | BackendId::TensorrtRtx => {
+            TensorRt::load(id, environment).map(|backend| survey_tensorrt(&backend))
+        }
         BackendId::Rten => Ok(works(&Rten, "part of this program".to_owned())),
         BackendId::Sim => {
             Ok(works(&Sim, "a simulator, for tests; never chosen by auto".to_owned()))
@@ -134,6 +142,18 @@ fn survey_one(id: BackendId, environment: &Environment) -> Survey {
     })
 }
 
+fn survey_tensorrt(backend: &TensorRt) -> Survey {
+    let works = backend.can_build().is_ok();
+    Survey {
+        backend: backend.id(),
+        works,
+        version: Some(backend.version()),
+        device: Some(backend.device()).filter(|_| works),
+        detail: backend.detail(),
+        hint: (!works).then(|| "use it on a machine with an NVIDIA GPU and its driver".to_owned()),
+    }
+}
+
 fn tried_by_auto(id: BackendId) -> bool {
     !matches!(id, BackendId::Trtexec | BackendId::Sim)
 }
@@ -148,96 +168,76 @@ fn cheap(id: BackendId, environment: &Environment) -> Result<String> {
         BackendId::OnnxruntimeCpu => {
             onnxruntime::find_library(environment).map(|path| format!(" at {}", path.display()))
         }
+        BackendId::Tensorrt | BackendId::TensorrtRtx => {
+            tensorrt::find_library(id, environment).map(|path| format!(" at {}", path.display()))
+        }
         BackendId::Rten | BackendId::Sim => Ok(String::new()),
         _ => Err(not_in_this_version(id)),
     }
 }
 
-/// Why `auto` took `id`; `missing` is the error of the backend that stands before it.
-fn reason(id: BackendId, missing: Option<&Error>) -> String {
-    match (id, missing) {
-        (
-            BackendId::Rten,
-            Some(Error::Unavailable { backend: BackendId::OnnxruntimeCpu, reason, .. }),
-        ) => {
-            let what = if reason.contains("was not found") {
-                "ONNX Runtime not found".to_owned()
-            } else {
-                format!("ONNX Runtime does not load: {reason}")
-            };
-            format!("{what}; `cargo xtask setup cpu` would get it, about 1.5 times faster")
+/// What `auto` passed over before it took a backend.
+#[derive(Default)]
+struct Passed {
+    /// Backends whose library is here, but that run nothing in this version.
+    only_build: Vec<BackendId>,
+    /// The last one that does not work, and why.
+    missing: Option<Error>,
+}
+
+impl Passed {
+    /// Whether `id` cannot run an engine in this version; remembers it when its library is here.
+    fn over(&mut self, id: BackendId, environment: &Environment) -> bool {
+        let passed = matches!(id, BackendId::Tensorrt | BackendId::TensorrtRtx);
+        if passed && tensorrt::find_library(id, environment).is_ok() {
+            self.only_build.push(id);
         }
-        _ => format!("{}; rten would be slower", gpu_state()),
+        passed
+    }
+
+    /// Why `auto` took `id`.
+    fn why(&self, id: BackendId) -> String {
+        let before = match self.only_build.as_slice() {
+            [] => gpu_state().to_owned(),
+            some => {
+                let names: Vec<&str> = some.iter().map(|id| id.as_str()).collect();
+                let only = if names.len() == 1 { "only builds" } else { "only build" };
+                format!("{} {only}: {CANNOT_RUN}", names.join(" and "))
+            }
+        };
+        match (id, &self.missing) {
+            (
+                BackendId::Rten,
+                Some(Error::Unavailable { backend: BackendId::OnnxruntimeCpu, reason, .. }),
+            ) => {
+                let what = if reason.contains("was not found") {
+                    "ONNX Runtime not found".to_owned()
+                } else {
+                    format!("ONNX Runtime does not load: {reason}")
+                };
+                let hint = "`cargo xtask setup cpu` would get it, about 1.5 times faster";
+                format!("{before}; {what}; {hint}")
+            }
+            _ => format!("{before}; rten would be slower"),
+        }
     }
 }
 
 fn gpu_state() -> &'static str {
     if device::has_nvidia_gpu() {
-        "a CUDA device is here, but its backends are not in this version"
+        "a CUDA device is here, but running on it is not in this version"
     } else {
         "no CUDA device"
     }
 }
 
 fn not_in_this_version(id: BackendId) -> Error {
-    let found = match id {
-        BackendId::Tensorrt => library_note(tensorrt::find(tensorrt::Product::TensorRt)),
-        BackendId::TensorrtRtx => library_note(tensorrt::find(tensorrt::Product::TensorRtRtx)),
-        _ => String::new(),
-    };
     Error::Unavailable {
         backend: id,
-        reason: format!("support for it is not in this version of Tailmark{found}"),
+        reason: "support for it is not in this version of Tailmark".to_owned(),
         hint: "use backend = \"auto\", \"onnxruntime-cpu\" or \"rten\"".to_owned(),
     }
 }
 
-fn library_note(found: tensorrt::Result<std::path::PathBuf>) -> String {
-    match found {
-        Ok(path) => format!(" (its library is there: {})", path.display()),
-        Err(_) => " (its library is not there either)".to_owned(),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn nowhere() -> Environment {
-        Environment { data: "/nonexistent".into() }
-    }
-
-    #[test]
-    fn auto_always_finds_a_backend_and_says_why() {
-        let chosen = choose(Choice::Auto, &nowhere()).unwrap();
-        assert!(chosen.explanation.starts_with("backend: "), "{}", chosen.explanation);
-        assert!(chosen.explanation.contains("(auto: "), "{}", chosen.explanation);
-        if chosen.backend.id() == BackendId::Rten {
-            assert!(chosen.explanation.contains("cargo xtask setup cpu"), "{}", chosen.explanation);
-        }
-        preview(Choice::Auto, &nowhere()).unwrap();
-    }
-
-    #[test]
-    fn a_named_backend_that_is_not_there_is_an_error_with_a_hint() {
-        for id in [BackendId::Tensorrt, BackendId::TensorrtRtx, BackendId::OnnxruntimeCuda] {
-            for error in [
-                choose(Choice::Named(id), &nowhere()).err().unwrap(),
-                preview(Choice::Named(id), &nowhere()).err().unwrap(),
-            ] {
-                assert_eq!(error.exit_code(), 4);
-                assert!(error.to_string().contains("not in this version"), "{error}");
-                assert!(error.hint().is_some());
-            }
-        }
-    }
-
-    #[test]
-    fn the_survey_names_every_backend_once() {
-        let found = survey(&nowhere());
-        let ids: Vec<BackendId> = found.iter().map(|row| row.backend).collect();
-        assert_eq!(ids, BackendId::ALL);
-        assert!(found.iter().all(|row| row.works || row.hint.is_some()));
-        assert!(found.iter().any(|row| row.backend == BackendId::Rten && row.works));
-    }
-}
+mod tests;

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::onnx;
 use crate::onnx::node;
 use crate::onnx::proto::{DataType, GraphProto, NodeProto};
-use crate::traits::{Built, Layer};
+use crate::traits::{Built, Environment, Layer};
 use crate::types::Precision;
 
 /// Operators with weights: convolutions and matrix products, fused and quantised forms included.
@@ -154,11 +154,16 @@ pub struct Inspection {
     pub layers: Vec<Layer>,
 }
 
-/// Reads an engine of any backend without opening it: an ONNX file or an engine of the simulator.
+/// Reads an engine of any backend: an ONNX file, an engine of the simulator, or, on the GPU that it is
+/// for, a plan of TensorRT.
 ///
 /// # Errors
-/// [`crate::Error::Model`] for anything else.
-pub fn inspect(path: &Path) -> Result<Inspection> {
+/// [`crate::Error::Unavailable`] for a plan where there is no GPU; [`crate::Error::Model`] for
+/// anything else.
+pub fn inspect(path: &Path, environment: &Environment) -> Result<Inspection> {
+    if let Some(found) = crate::tensorrt::inspect(path, environment)? {
+        return Ok(found);
+    }
     if let Some(found) = crate::sim::inspect(path)? {
         return Ok(found);
     }

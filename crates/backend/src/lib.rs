@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `onnxruntime-cpu` | shared library at run time, through `ort` |
 //! | `rten` | pure Rust, always there |
+//! | `tensorrt`, `tensorrt-rtx` | shared library at run time, through our own bindings; builds and inspects, does not run yet |
 //! | `sim` | a seeded model of an engine, for tests: see [`sim::Spec`] |
 //!
 //! A [`Backend`] builds engines and opens [`Session`]s; what it cannot do is a typed [`Error`], never a

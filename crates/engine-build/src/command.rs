@@ -151,7 +151,7 @@ pub fn cache(command: &CacheCommand) -> anyhow::Result<Exit> {
 
 /// Shows what an engine holds.
 pub fn inspect(args: &InspectArgs) -> anyhow::Result<Exit> {
-    let found = backend::inspect(&args.engine).map_err(fault_of)?;
+    let found = backend::inspect(&args.engine, &Environment { data: data() }).map_err(fault_of)?;
     if args.json {
         anstream::println!("{}", serde_json::to_string_pretty(&found)?);
         return Ok(Exit::Ok);

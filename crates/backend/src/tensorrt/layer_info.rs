@@ -37,11 +37,6 @@ pub(crate) fn of_report(message: &str, graph: Option<&GraphProto>) -> Option<Lay
     report::parse(message).map(|layers| summary(&layers, graph))
 }
 
-/// Inputs and outputs as an inspector's JSON names them: `name: fp32[1,3,224,224]`.
-pub(crate) fn borders_of_json(text: &str) -> (Vec<String>, Vec<String>) {
-    json::borders(text)
-}
-
 /// One layer in an engine's own words.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct EngineLayer {
@@ -183,7 +178,7 @@ fn summary(layers: &[EngineLayer], graph: Option<&GraphProto>) -> Layers {
 }
 
 /// The precision that a text about a tensor names: `Half`, `Channel major FP16 format …`, `Float`.
-fn precision_of(text: &str) -> &'static str {
+pub(super) fn precision_of(text: &str) -> &'static str {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric());
     words.map(str::to_ascii_lowercase).find_map(|word| known_precision(&word)).unwrap_or_default()
 }

@@ -15,23 +15,6 @@ pub(super) fn parse(text: &str) -> Result<Vec<EngineLayer>, String> {
     layers.iter().map(layer).collect()
 }
 
-/// Inputs and outputs, where their directions are told: in `I/O Tensors`.
-pub(super) fn borders(text: &str) -> (Vec<String>, Vec<String>) {
-    let value: Value = serde_json::from_str(text).unwrap_or_default();
-    let tensors = value.get("I/O Tensors").and_then(Value::as_array).cloned().unwrap_or_default();
-    let of = |mode: &str| {
-        let chosen = tensors.iter().filter(|tensor| string(tensor, "IOMode") == mode);
-        chosen.map(border).collect()
-    };
-    (of("Input"), of("Output"))
-}
-
-fn border(tensor: &Value) -> String {
-    let dims: Vec<String> = dims(tensor).iter().map(i64::to_string).collect();
-    let precision = operand(tensor).precision;
-    format!("{}: {precision}[{}]", string(tensor, "Name"), dims.join(","))
-}
-
 fn layer(value: &Value) -> Result<EngineLayer, String> {
     if let Value::String(name) = value {
         return Ok(EngineLayer { name: name.clone(), ..EngineLayer::default() });

@@ -8,15 +8,49 @@
 //!
 //! I/O Tensors:
 //! ```
-//! (without the line breaks inside a layer). Seen with TensorRT for RTX 1.7.
+//! (without the line breaks inside a layer). Seen with TensorRT for RTX 1.7. TensorRT 8 to 10 say less:
+//!
+//! ```text
+//! Engine Layer Information:
+//! Layer(CaskConvolution): conv1 + relu1, Tactic: 0x00000000000203e8, x (Half[1,3:4,8,8]) -> y (Half[1,64:8,8,8])
+//! ```
 
 use super::{EngineLayer, Operand, elements, format_of, precision_of};
 
 /// The layers of a report; `None` when the message holds none.
 pub(super) fn parse(message: &str) -> Option<Vec<EngineLayer>> {
-    let start = message.find("Layers:\nName: ")?;
-    let lines = message[start..].lines().skip(1).take_while(|line| !line.is_empty());
-    lines.map(layer).collect()
+    let (lines, read): (_, fn(&str) -> Option<EngineLayer>) = match message.find("Layers:\nName: ")
+    {
+        Some(start) => (&message[start..], layer),
+        None => (&message[message.find("Engine Layer Information:\nLayer(")?..], short_layer),
+    };
+    lines.lines().skip(1).take_while(|line| !line.is_empty()).map(read).collect()
+}
+
+fn short_layer(line: &str) -> Option<EngineLayer> {
+    let (layer_type, rest) = line.strip_prefix("Layer(")?.split_once("): ")?;
+    let (name, rest) = rest.rsplit_once(", Tactic: ")?;
+    let (tactic, tensors) = rest.split_once(", ")?;
+    let (inputs, outputs) = tensors.split_once(" -> ")?;
+    Some(EngineLayer {
+        name: name.to_owned(),
+        layer_type: layer_type.to_owned(),
+        inputs: short_operands(inputs),
+        outputs: short_operands(outputs),
+        tactic: tactic.to_owned(),
+        ..EngineLayer::default()
+    })
+}
+
+/// `x (Half[1,3:4,8,8]), y (Float[1])`.
+fn short_operands(list: &str) -> Vec<Operand> {
+    let types = list.split("])").filter_map(|one| one.rsplit_once(" (")?.1.split_once('['));
+    let operand = |(precision, dims): (&str, &str)| {
+        let size = |dim: &str| dim.split(':').next().unwrap_or_default().trim().parse();
+        let dims: Vec<i64> = dims.split(',').map(|dim| size(dim).unwrap_or(-1)).collect();
+        Operand { precision: precision_of(precision), format: None, elements: elements(&dims) }
+    };
+    types.map(operand).collect()
 }
 
 fn layer(line: &str) -> Option<EngineLayer> {
