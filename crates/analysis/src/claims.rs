@@ -12,7 +12,7 @@ use pipeline::config::did_you_mean;
 use serde::{Deserialize, Deserializer, de};
 use stats::Confidence;
 
-use crate::compare::ratio;
+use crate::builds::paired;
 use crate::format::number;
 use crate::metric::Metric;
 use crate::summarize::CaseSummary;
@@ -163,7 +163,13 @@ fn bound(
     row: &mut ClaimRow,
 ) {
     let same = claim.left.metric == claim.right.metric && claim.left.case != claim.right.case;
-    let paired = same.then(|| ratio(left.0, right.0, claim.left.metric, confidence)).flatten();
+    // a cold and a warm build of one round are a pair, too
+    let builds = claim.left != claim.right
+        && [claim.left.metric, claim.right.metric].iter().all(|m| matches!(m, Metric::Build(_)));
+    let rounds = |side: Found<'_>, term: &Term| side.0.rounds_of(term.metric).to_vec();
+    let paired = (same || builds)
+        .then(|| paired(&rounds(left, &claim.left), &rounds(right, &claim.right), confidence))
+        .flatten();
     if let Some(found) = paired {
         row.ratio = Some(found.ratio);
         row.lower = Some(found.lower);

@@ -10,6 +10,7 @@ use pipeline::{Digest, Exit, Fault};
 
 use crate::cache;
 use crate::store::Store;
+use crate::store::prune::Options;
 use crate::text::{self, fault_of};
 
 /// Arguments of `build`.
@@ -40,7 +41,7 @@ pub struct BuildArgs {
 /// Subcommands of `cache`.
 #[derive(Debug, Subcommand)]
 pub enum CacheCommand {
-    /// One line for each engine in the store.
+    /// One line for each engine and each timing cache in the stores.
     List {
         /// Print JSON.
         #[arg(long)]
@@ -51,8 +52,15 @@ pub enum CacheCommand {
         /// The key, or how it begins.
         key: String,
     },
-    /// Remove what cannot be served: torn entries, what was set aside, leftovers of killed builds.
-    Prune,
+    /// Remove what cannot be served: torn entries, engines that were set aside, leftovers of killed builds.
+    Prune {
+        /// Also what was neither made nor used for this long, such as 30d.
+        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+        older_than: Option<std::time::Duration>,
+        /// Also timing caches that were set aside.
+        #[arg(long)]
+        aside: bool,
+    },
 }
 
 /// Arguments of `inspect`.
@@ -143,7 +151,9 @@ pub fn cache(command: &CacheCommand) -> anyhow::Result<Exit> {
     let text = match command {
         CacheCommand::List { json } => cache::list(&store, *json)?,
         CacheCommand::Show { key } => cache::show(&store, key)?,
-        CacheCommand::Prune => cache::prune(&store)?,
+        &CacheCommand::Prune { older_than, aside } => {
+            cache::prune(&store, Options { older_than, aside })?
+        }
     };
     anstream::println!("{text}");
     Ok(Exit::Ok)

@@ -17,6 +17,10 @@ pub struct Config {
     pub optimization_level: Bounded<0, 5>,
     /// What to do with the engine store and the timing caches.
     pub timing_cache: TimingCache,
+    /// Rounds of cold against warm builds, with [`TimingCache::Cold`].
+    pub rounds: Bounded<1, 50>,
+    /// Whether a build that starts from the stored timing cache may take no timing anew.
+    pub require_cached: bool,
 }
 
 impl Default for Config {
@@ -26,6 +30,8 @@ impl Default for Config {
             precision: None,
             optimization_level: Bounded::new(5).expect("5 is in range"),
             timing_cache: TimingCache::Reuse,
+            rounds: Bounded::new(1).expect("1 is in range"),
+            require_cached: false,
         }
     }
 }
@@ -36,7 +42,7 @@ impl Default for Config {
 pub enum TimingCache {
     /// Take what is stored, store what is built.
     Reuse,
-    /// Build as if nothing were stored, then store.
+    /// Build as if nothing were stored, then store; and again with what is stored, to compare.
     Cold,
     /// Neither read nor write.
     Off,

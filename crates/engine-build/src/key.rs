@@ -79,7 +79,7 @@ impl Recipe {
 }
 
 /// Lower-case letters and digits, everything else as one `-`; at most 60 characters.
-fn slug(text: &str) -> String {
+pub(crate) fn slug(text: &str) -> String {
     let mut slug = String::new();
     for c in text.chars().flat_map(char::to_lowercase) {
         let within = slug.ends_with(|last: char| last.is_ascii_alphanumeric());

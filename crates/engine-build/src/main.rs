@@ -21,7 +21,7 @@ enum Command {
     Run(RunArgs),
     /// Build one engine from one model, without the store.
     Build(BuildArgs),
-    /// List, show or prune the engine store.
+    /// List, show or prune the stores of engines and timing caches.
     #[command(subcommand)]
     Cache(CacheCommand),
     /// Show what an engine holds.

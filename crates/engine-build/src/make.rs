@@ -8,9 +8,10 @@ use backend::{Backend, BuildRequest};
 use indicatif::{ProgressBar, ProgressStyle};
 use pipeline::{Digest, Fault};
 
-use crate::config::TimingCache;
 use crate::key::Recipe;
-use crate::store::{BUILDING, Entry, Store, extension};
+use crate::plan::{Keep, StartFrom, Step};
+use crate::store::timing_cache::{Addition, Meta, Scope, Slot};
+use crate::store::{BUILDING, Entry, Shelf, Store, extension};
 use crate::text::fault_of;
 
 /// An engine and how it was come by.
@@ -20,41 +21,111 @@ pub struct Made {
     pub entry: Entry,
     /// `cold`, `warm`, `engine-store` or `none`; see `engines.parquet`.
     pub cache: &'static str,
+    /// Timing-cache hits and misses of this build, where the library tells.
+    pub counts: Option<(u64, u64)>,
     /// Time to build it now, or to fetch it from the store, in ns.
     pub took_ns: i64,
+    /// The timing cache after the build, where one is kept.
+    pub kept: Option<Meta>,
 }
 
-/// Serves the request from the store or builds it. The store's lock is held over look-up, build and
-/// insertion, so that two processes never build the same engine twice.
-///
-/// # Errors
-/// Errors of the backend as faults; exit 4 when the store cannot be written.
-pub fn make(
-    backend: &dyn Backend,
-    store: &Store,
-    model_digest: &str,
-    request: &BuildRequest<'_>,
-    mode: TimingCache,
-) -> anyhow::Result<Made> {
-    let recipe = Recipe::new(backend, model_digest, request);
-    let start = Instant::now();
-    let shelf = store.lock(&recipe, || warn("waiting for another build that uses the store"))?;
-    if mode == TimingCache::Reuse
-        && let Some(entry) = shelf.find(&recipe, &mut |text| warn(&text))
-    {
-        return Ok(Made { entry, cache: "engine-store", took_ns: nanos(start.elapsed()) });
+/// What every build of a run needs.
+#[derive(Clone, Copy)]
+pub struct Maker<'a> {
+    /// Builds.
+    pub backend: &'a dyn Backend,
+    /// Keeps.
+    pub store: &'a Store,
+}
+
+impl Maker<'_> {
+    /// Serves the request from the store or builds it. The engine's own lock is held over look-up, build and
+    /// insertion, so that two processes never build the same engine twice; others are built meanwhile.
+    ///
+    /// # Errors
+    /// Errors of the backend as faults; exit 4 when the store cannot be written.
+    pub fn make(
+        self,
+        model_digest: &str,
+        request: &BuildRequest<'_>,
+        step: Step,
+    ) -> anyhow::Result<Made> {
+        let recipe = Recipe::new(self.backend, model_digest, request);
+        let start = Instant::now();
+        let shelf =
+            self.store.lock(&recipe, || warn("waiting for another build of this engine"))?;
+        if step.look_up
+            && let Some(entry) = shelf.find(&recipe, &mut |text| warn(&text))
+        {
+            let took_ns = nanos(start.elapsed());
+            return Ok(Made { entry, cache: "engine-store", counts: None, took_ns, kept: None });
+        }
+        check_digest(request.model, model_digest)?;
+        self.build(&shelf, recipe, request, step)
     }
-    check_digest(request.model, model_digest)?;
-    let (entry, took_ns) = build(backend, store, recipe, request)?;
-    if mode != TimingCache::Off {
-        shelf.insert(&entry)?;
+
+    /// Builds with the cache that the step names, and keeps what the step keeps.
+    fn build(
+        self,
+        shelf: &Shelf,
+        recipe: Recipe,
+        request: &BuildRequest<'_>,
+        step: Step,
+    ) -> anyhow::Result<Made> {
+        let key = recipe.key();
+        let slot = Scope::new(self.backend, request)
+            .filter(|_| step.cache != StartFrom::Nothing)
+            .map(|scope| Slot::new(self.store, scope));
+        let stored = slot.as_ref().filter(|_| step.cache == StartFrom::Stored);
+        let stored = stored.and_then(|slot| self.stored(slot));
+        let mut request = request.clone();
+        request.timing_cache =
+            slot.as_ref().map(|_| stored.as_ref().map_or(&[][..], |stored| &stored.blob));
+        request.options.require_cached = step.require_cached;
+        let (entry, took_ns, blob) = build(self.backend, self.store, recipe, &request, step.keep)?;
+        let kept = slot.zip(blob).and_then(|(slot, blob)| {
+            let counts = entry.timing_cache;
+            self.merge(&slot, Addition { blob: &blob, engine: key.as_str(), counts })
+        });
+        if step.keep == Keep::Indexed {
+            shelf.insert(&entry)?;
+        }
+        let cache = match (step.cache, entry.timing_cache) {
+            (StartFrom::Nothing, _) => "none",
+            (StartFrom::Stored, Some((hits, _))) if hits > 0 => "warm",
+            // a library that does not count hits has them when this very engine was built before
+            (StartFrom::Stored, None) if stored.is_some_and(|s| s.meta.knows(key.as_str())) => {
+                "warm"
+            }
+            _ => "cold",
+        };
+        Ok(Made { counts: entry.timing_cache, entry, cache, took_ns, kept })
     }
-    let cache = match (mode, entry.timing_cache) {
-        (TimingCache::Off, _) => "none",
-        (_, Some((hits, _))) if hits > 0 => "warm",
-        _ => "cold",
-    };
-    Ok(Made { entry, cache, took_ns })
+
+    /// The stored cache; when it cannot be read the build goes on cold.
+    fn stored(self, slot: &Slot) -> Option<crate::store::timing_cache::Stored> {
+        let combine = |ours: &[u8], theirs: &[u8]| self.combine(ours, theirs);
+        slot.read(&combine, &mut |text| warn(&text)).unwrap_or_else(|error| {
+            warn(&format!("the stored timing cache cannot be read: {error:#}"));
+            None
+        })
+    }
+
+    /// Keeps what the build timed; the engine is good even when that fails.
+    fn merge(self, slot: &Slot, new: Addition<'_>) -> Option<Meta> {
+        let combine = |ours: &[u8], theirs: &[u8]| self.combine(ours, theirs);
+        match slot.merge(new, &combine, &mut |text| warn(&text)) {
+            Ok(meta) => Some(meta),
+            Err(error) => {
+                warn(&format!("the timing cache of this build is not kept: {error:#}"));
+                None
+            }
+        }
+    }
+
+    fn combine(self, ours: &[u8], theirs: &[u8]) -> Result<Vec<u8>, String> {
+        self.backend.combine_caches(ours, theirs).map_err(|error| error.to_string())
+    }
 }
 
 /// A model that is not what its name says would poison the store under a wrong key.
@@ -83,16 +154,22 @@ fn build(
     store: &Store,
     recipe: Recipe,
     request: &BuildRequest<'_>,
-) -> anyhow::Result<(Entry, i64)> {
+    keep: Keep,
+) -> anyhow::Result<(Entry, i64, Option<Vec<u8>>)> {
     let ending = extension(backend.id());
     let engines = store.engines();
     let key = recipe.key();
-    let part = engines.join(format!("{BUILDING}{}-{}.{ending}", std::process::id(), key.short()));
+    let part = engines.join(format!("{BUILDING}{}-{key}.{ending}", std::process::id()));
     let outcome = build_into(backend, request, &part).and_then(|(built, took)| {
         let digest = Digest::of_file(&part)
             .with_context(|| format!("cannot read the new engine {}", part.display()))?;
-        let file = format!("{digest}.{ending}");
-        let bytes = settle(&part, &engines.join(&file))?;
+        let mut file = format!("{digest}.{ending}");
+        let bytes = std::fs::metadata(&part)?.len();
+        if keep != Keep::Time {
+            settle(&part, &engines.join(&file))?;
+        } else if !engines.join(&file).exists() {
+            file.clear();
+        }
         let took_ns = nanos(took);
         let entry = Entry {
             bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
@@ -103,9 +180,9 @@ fn build(
             layers: built.layers,
             ..Entry::new(recipe, &digest, file)
         };
-        Ok((entry, took_ns))
+        Ok((entry, took_ns, built.timing_cache))
     });
-    if outcome.is_err() {
+    if outcome.is_err() || keep == Keep::Time {
         // nothing may be left that looks like an engine; the first error is the one that matters
         let _ = std::fs::remove_file(&part);
     }
@@ -130,14 +207,13 @@ fn build_into(
     Ok((built.map_err(fault_of)?, took))
 }
 
-/// Makes the new engine permanent under its name; returns its size.
-fn settle(part: &Path, place: &Path) -> anyhow::Result<u64> {
+/// Makes the new engine permanent under its name.
+fn settle(part: &Path, place: &Path) -> anyhow::Result<()> {
     let what = || format!("cannot write the engine {}", place.display());
     let file = std::fs::File::open(part).with_context(what)?;
     file.sync_all().with_context(what)?;
-    let bytes = file.metadata().with_context(what)?.len();
     std::fs::rename(part, place).with_context(what)?;
-    Ok(bytes)
+    place.parent().map_or(Ok(()), pipeline::files::sync_folder).with_context(what)
 }
 
 fn nanos(duration: Duration) -> i64 {

@@ -1,17 +1,16 @@
 //! The stage: `models.parquet` in, `engines.parquet` and `layers.parquet` out.
 
-use std::path::Path;
-
-use backend::{Backend, BackendId, BuildRequest, Chosen, Environment, Precision};
-use pipeline::artifact::{self, Artifact as _, EngineRow, LayerRow, ModelRow};
-use pipeline::fault::exit_of;
+use backend::{Backend, BackendId, CacheKind, Chosen, Environment, Precision};
+use pipeline::artifact::{self, Artifact as _, ModelRow};
 use pipeline::stage::{Context, Outcome, Stage};
 use pipeline::{Fault, Provenance};
 
-use crate::config::Config;
-use crate::make::{Made, make};
-use crate::store::{Entry, Store};
-use crate::text::{self, fault_of};
+use crate::config::{Config, TimingCache};
+use crate::make::{Maker, warn};
+use crate::plan;
+use crate::rows::Rows;
+use crate::store::Store;
+use crate::text::fault_of;
 
 /// Stage 2 of the chain.
 pub struct EngineBuild;
@@ -44,18 +43,21 @@ impl Stage for EngineBuild {
         let Chosen { backend, explanation } =
             backend::choose(config.backend, &environment).map_err(fault_of)?;
         anstream::eprintln!("{explanation}");
+        let has_cache = backend.cache_kind() == CacheKind::Timing;
+        check_cache(backend.as_ref(), config, has_cache)?;
         let store = Store::new(&context.data());
-        let mut rows = Rows::default();
+        let maker = Maker { backend: backend.as_ref(), store: &store };
+        let mut rows = Rows::new(&context.root, maker, config.timing_cache);
+        let rounds = config.rounds.get();
+        let steps = plan::steps(config.timing_cache, rounds, has_cache, config.require_cached);
         for (model, precision) in selected {
-            rows.add(&context.root, backend.as_ref(), &store, model, precision, config);
+            rows.add(model, precision, config, &steps);
         }
         let provenance = provenance(context.provenance(), backend.as_ref());
         artifact::write(&context.run, &rows.engines, &provenance)?;
         artifact::write(&context.run, &rows.layers, &provenance)?;
-        match rows.first_error {
-            Some(error) => Err(error),
-            None => Ok(Outcome::ok(rows.summary())),
-        }
+        let summary = rows.summary();
+        rows.first_error.map_or_else(|| Ok(Outcome::ok(summary)), Err)
     }
 }
 
@@ -96,158 +98,32 @@ fn select<'a>(
     Ok(selected)
 }
 
-/// What the stage writes.
-#[derive(Default)]
-struct Rows {
-    engines: Vec<EngineRow>,
-    layers: Vec<LayerRow>,
-    served: usize,
-    first_error: Option<anyhow::Error>,
-}
-
-impl Rows {
-    fn add(
-        &mut self,
-        root: &Path,
-        backend: &dyn Backend,
-        store: &Store,
-        model: &ModelRow,
-        precision: Precision,
-        config: &Config,
-    ) {
-        let path = root.join(&model.path);
-        let request = BuildRequest {
-            optimization_level: config.optimization_level.get() as u8,
-            ..BuildRequest::new(&path, precision)
-        };
-        let level = config.timing_cache;
-        match make(backend, store, &model.model_digest, &request, level) {
-            Ok(made) => self.built(root, backend, store, model, precision, made),
-            Err(error) => self.failed(backend, model, precision, error),
-        }
+/// What the table asks of the timing cache and this backend cannot give.
+fn check_cache(backend: &dyn Backend, config: &Config, has_cache: bool) -> anyhow::Result<()> {
+    let id = backend.id();
+    if config.require_cached && !has_cache {
+        let message =
+            format!("[engine-build] require-cached asks for a timing cache, and {id} has none");
+        return Err(Fault::config(message)
+            .hint("leave require-cached out, or take the backend tensorrt or trtexec")
+            .into());
     }
-
-    fn built(
-        &mut self,
-        root: &Path,
-        backend: &dyn Backend,
-        store: &Store,
-        model: &ModelRow,
-        precision: Precision,
-        made: Made,
-    ) {
-        let Made { entry, cache, took_ns } = made;
-        let place = store.engines().join(&entry.file);
-        let shown = place.strip_prefix(root).unwrap_or(&place).to_string_lossy().into_owned();
-        let how = if cache == "engine-store" {
-            self.served += 1;
-            let (built, on) = (text::duration(entry.build_ns), &entry.built);
-            format!("served from the store (built in {built} on {on})")
-        } else {
-            format!("built in {}", text::duration(took_ns))
-        };
-        let achieved = achieved(precision, &entry.precision_achieved, entry.precision_share);
-        let size = text::bytes(entry.bytes);
-        anstream::eprintln!(
-            "engine: {} {precision} {achieved}: {how}, {size}, {shown}",
-            model.name
+    if config.require_cached && config.timing_cache == TimingCache::Off {
+        return Err(Fault::config("[engine-build] require-cached needs a timing cache to require")
+            .hint("set timing-cache = \"reuse\" or \"cold\"")
+            .into());
+    }
+    if config.rounds.get() > 1 && config.timing_cache != TimingCache::Cold {
+        warn(
+            "[engine-build] rounds compares cold with warm builds: it needs timing-cache = \"cold\" and is not used",
         );
-        self.layers.extend(layer_rows(&entry));
-        let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        self.engines.push(EngineRow {
-            engine_digest: entry.engine,
-            engine_key: entry.key,
-            path: shown,
-            precision_achieved: entry.precision_achieved,
-            precision_share: entry.precision_share,
-            cache: cache.to_owned(),
-            cache_hits: entry.timing_cache.map(|(hits, _)| count(hits)),
-            cache_misses: entry.timing_cache.map(|(_, misses)| count(misses)),
-            build_ns: took_ns,
-            original_build_ns: entry.build_ns,
-            bytes: entry.bytes,
-            flags: entry.recipe.flags,
-            ..blank(backend, model, precision)
-        });
     }
-
-    fn failed(
-        &mut self,
-        backend: &dyn Backend,
-        model: &ModelRow,
-        precision: Precision,
-        error: anyhow::Error,
-    ) {
-        let cause = format!("{error:#}");
-        self.engines.push(EngineRow { error: Some(cause), ..blank(backend, model, precision) });
-        let exit = exit_of(&error);
-        let context = format!("no engine for {} {precision}", model.name);
-        // the worst of several failures is not known; the first one is told in full, the others in short
-        if self.first_error.is_none() {
-            self.first_error = Some(error.context(context));
-        } else {
-            crate::make::warn(&format!("{context}: {error:#} (exit {})", exit as u8));
-        }
+    if config.timing_cache == TimingCache::Cold && !has_cache {
+        anstream::eprintln!(
+            "builds of {id} use no timing cache: warm is an engine served from the engine store"
+        );
     }
-
-    fn summary(&self) -> String {
-        let n = self.engines.len();
-        let engines = if n == 1 { "engine" } else { "engines" };
-        format!("{n} {engines}, {} from the store", self.served)
-    }
-}
-
-fn layer_rows(entry: &Entry) -> impl Iterator<Item = LayerRow> {
-    entry.layers.iter().enumerate().map(|(index, layer)| LayerRow {
-        engine_digest: entry.engine.clone(),
-        index: index as i64,
-        name: layer.name.clone(),
-        layer_type: layer.layer_type.clone(),
-        precision_in: layer.precision_in.clone(),
-        precision_out: layer.precision_out.clone(),
-        format: layer.format.clone(),
-        tactic: layer.tactic.clone(),
-        time_ns: None,
-    })
-}
-
-/// `→ fp32`, with the share where it is not what was asked for.
-fn achieved(asked: Precision, found: &str, share: Option<f64>) -> String {
-    match share {
-        _ if found == asked.as_str() => format!("→ {found}"),
-        _ if found.is_empty() => "→ unknown precision".to_owned(),
-        Some(share) => {
-            let percent = 100.0 * share;
-            format!(
-                "→ {found} (not as asked: {percent:.0} % of the weighted layers compute at {asked})"
-            )
-        }
-        None => format!("→ {found} (not as asked)"),
-    }
-}
-
-fn blank(backend: &dyn Backend, model: &ModelRow, precision: Precision) -> EngineRow {
-    EngineRow {
-        model_digest: model.model_digest.clone(),
-        engine_digest: String::new(),
-        engine_key: String::new(),
-        path: String::new(),
-        backend: backend.id().to_string(),
-        backend_version: backend.version(),
-        device: backend.device(),
-        build_round: 0,
-        precision_requested: precision.to_string(),
-        precision_achieved: String::new(),
-        precision_share: None,
-        cache: "none".to_owned(),
-        cache_hits: None,
-        cache_misses: None,
-        build_ns: 0,
-        original_build_ns: 0,
-        bytes: 0,
-        flags: Vec::new(),
-        error: None,
-    }
+    Ok(())
 }
 
 fn provenance(base: Provenance, backend: &dyn Backend) -> Provenance {

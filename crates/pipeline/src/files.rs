@@ -39,3 +39,8 @@ pub fn write_atomic_with<E: From<io::Error>>(
         }
     }
 }
+
+/// Makes renames in a folder survive a loss of power; nothing to do where folders cannot be opened.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}

@@ -86,11 +86,12 @@ impl Expected {
     }
 }
 
-/// The engines of a run folder that were built, in the order of their rows.
+/// The engines of a run folder that were built and kept, in the order of their rows.
 pub fn read(run: &RunDir, root: &std::path::Path) -> anyhow::Result<Vec<Engine>> {
     let rows: Vec<EngineRow> = artifact::read(run)?;
     let mut engines: Vec<Engine> = Vec::new();
-    for row in rows.into_iter().filter(|row| row.error.is_none()) {
+    let kept = |row: &EngineRow| row.error.is_none() && !row.path.is_empty();
+    for row in rows.into_iter().filter(kept) {
         let backend = row.backend.parse().map_err(Fault::config).context("engines.parquet")?;
         let known = engines.iter().any(|engine| {
             engine.digest == row.engine_digest && engine.model_digest == row.model_digest

@@ -3,6 +3,7 @@
 use pipeline::Verdict;
 use pipeline::artifact::SummaryRow;
 
+use super::builds;
 use super::model::{Line, Tone};
 use crate::analyse::Analysis;
 use crate::claims;
@@ -27,6 +28,7 @@ pub fn answer(analysis: &Analysis) -> Vec<Line> {
         });
     }
     lines.extend(doubts(analysis));
+    lines.extend(builds::lines(analysis));
     lines.extend(claims_in_short(analysis));
     lines.extend(origin(analysis));
     lines

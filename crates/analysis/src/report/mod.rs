@@ -4,6 +4,7 @@
 //! and [`crate::verify`] can make them again from the Parquet files and compare bytes.
 
 pub mod answer;
+pub mod builds;
 pub mod facts;
 pub mod figures;
 pub mod html;

@@ -4,7 +4,7 @@
 
 use pipeline::{Provenance, Verdict};
 
-use super::{answer, facts, figures, tables, words};
+use super::{answer, builds, facts, figures, tables, words};
 use crate::analyse::Analysis;
 use crate::metric::Quantity;
 use crate::plot::Figure;
@@ -289,7 +289,15 @@ fn add_background(analysis: &Analysis, provenance: &Provenance, draft: &mut Draf
         vec![filled(tables::verdicts(analysis)), tables::too_short(analysis).map(Block::List)],
     );
     draft.add("setup", "Asked and achieved", vec![filled(facts::setup(analysis))]);
-    draft.add("engines", "Engines", vec![filled(facts::engines(analysis))]);
+    draft.add(
+        "engines",
+        "Engines",
+        vec![
+            filled(facts::engines(analysis)),
+            filled(builds::table(analysis)),
+            builds::words(analysis).map(Block::Text),
+        ],
+    );
     draft.add(
         "verification",
         "Verification of the model",

@@ -13,7 +13,7 @@ pub struct EngineRow {
     pub engine_digest: String,
     /// Key of the engine store: everything that shapes the engine.
     pub engine_key: String,
-    /// Where the engine is, relative to the project root; empty when the build failed.
+    /// Where the engine is, relative to the project root; empty when the build failed or only its time was of interest.
     pub path: String,
     /// Backend by its name in the pipeline file, never `auto`.
     pub backend: String,
@@ -21,7 +21,7 @@ pub struct EngineRow {
     pub backend_version: String,
     /// What the engine was built for.
     pub device: String,
-    /// Counts the builds of one engine within a run, from 0.
+    /// Round of cold against warm builds, from 0: a cold and a warm build of one engine share it.
     pub build_round: i64,
     /// Precision that the pipeline asked for.
     pub precision_requested: String,
@@ -29,7 +29,7 @@ pub struct EngineRow {
     pub precision_achieved: String,
     /// Share of weighted layers (Conv, Gemm, MatMul) that compute at the requested precision; null when unknown.
     pub precision_share: Option<f64>,
-    /// `cold`, `warm`, `engine-store` or `none`.
+    /// `cold` (without timings from earlier builds), `warm` (with them), `engine-store` (not built) or `none` (no store).
     pub cache: String,
     /// Timing-cache hits, where the backend tells.
     pub cache_hits: Option<i64>,

@@ -1,0 +1,188 @@
+//! Rows of `engines.parquet` and `layers.parquet`, and what is said of each build.
+
+use std::path::Path;
+
+use backend::{Backend, BackendId, BuildRequest, Precision};
+use pipeline::Fault;
+use pipeline::artifact::{EngineRow, LayerRow, ModelRow};
+use pipeline::fault::exit_of;
+
+use crate::config::{Config, TimingCache};
+use crate::make::{Made, Maker};
+use crate::plan::Step;
+use crate::say;
+use crate::store::Entry;
+
+/// What the stage writes.
+pub(crate) struct Rows<'a> {
+    root: &'a Path,
+    maker: Maker<'a>,
+    mode: TimingCache,
+    pub(crate) engines: Vec<EngineRow>,
+    pub(crate) layers: Vec<LayerRow>,
+    wanted: usize,
+    pub(crate) first_error: Option<anyhow::Error>,
+}
+
+/// The engine that is built.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    model: &'a ModelRow,
+    precision: Precision,
+    round: u32,
+}
+
+impl<'a> Rows<'a> {
+    /// No rows yet.
+    pub(crate) fn new(root: &'a Path, maker: Maker<'a>, mode: TimingCache) -> Self {
+        Self {
+            root,
+            maker,
+            mode,
+            engines: Vec::new(),
+            layers: Vec::new(),
+            wanted: 0,
+            first_error: None,
+        }
+    }
+
+    /// Goes through the steps of one engine; the first one that fails is the last.
+    pub(crate) fn add(
+        &mut self,
+        model: &ModelRow,
+        precision: Precision,
+        config: &Config,
+        steps: &[Step],
+    ) {
+        self.wanted += 1;
+        let path = self.root.join(&model.path);
+        let request = BuildRequest {
+            optimization_level: config.optimization_level.get() as u8,
+            ..BuildRequest::new(&path, precision)
+        };
+        for &step in steps {
+            let wanted = Wanted { model, precision, round: step.round };
+            match self.maker.make(&model.model_digest, &request, step) {
+                Ok(made) => self.built(wanted, made),
+                Err(error) => return self.failed(wanted, error),
+            }
+        }
+    }
+
+    fn built(&mut self, wanted: Wanted<'_>, made: Made) {
+        let shown = if made.entry.file.is_empty() {
+            String::new()
+        } else {
+            let place = self.maker.store.engines().join(&made.entry.file);
+            place.strip_prefix(self.root).unwrap_or(&place).to_string_lossy().into_owned()
+        };
+        let name = format!("{} {}", wanted.model.name, wanted.precision);
+        say::built(&name, self.mode, wanted.round, &made, &shown);
+        let Made { entry, cache, counts, took_ns, .. } = made;
+        let known = self.layers.iter().any(|layer| layer.engine_digest == entry.engine);
+        if !known && !shown.is_empty() {
+            self.layers.extend(layer_rows(&entry));
+        }
+        let missed = missed(self.maker.backend.id(), wanted.precision, &entry);
+        let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        self.engines.push(EngineRow {
+            engine_digest: entry.engine,
+            engine_key: entry.key,
+            path: shown,
+            precision_achieved: entry.precision_achieved,
+            precision_share: entry.precision_share,
+            cache: cache.to_owned(),
+            cache_hits: counts.map(|(hits, _)| count(hits)),
+            cache_misses: counts.map(|(_, misses)| count(misses)),
+            build_ns: took_ns,
+            original_build_ns: entry.build_ns,
+            bytes: entry.bytes,
+            flags: entry.recipe.flags,
+            error: missed.as_ref().map(ToString::to_string),
+            ..blank(self.maker.backend, wanted)
+        });
+        if let Some(fault) = missed {
+            self.remember(wanted, fault.into());
+        }
+    }
+
+    fn failed(&mut self, wanted: Wanted<'_>, error: anyhow::Error) {
+        let cause = format!("{error:#}");
+        self.engines.push(EngineRow { error: Some(cause), ..blank(self.maker.backend, wanted) });
+        self.remember(wanted, error);
+    }
+
+    /// The worst of several failures is not known; the first one is told in full, the others in short.
+    fn remember(&mut self, wanted: Wanted<'_>, error: anyhow::Error) {
+        let exit = exit_of(&error);
+        let context = format!("no engine for {} {}", wanted.model.name, wanted.precision);
+        if self.first_error.is_none() {
+            self.first_error = Some(error.context(context));
+        } else {
+            crate::make::warn(&format!("{context}: {error:#} (exit {})", exit as u8));
+        }
+    }
+
+    /// One line for the end of the stage.
+    pub(crate) fn summary(&self) -> String {
+        say::summary(self.wanted, self.mode, &self.engines)
+    }
+}
+
+/// Why an engine is not what was asked for: float16 was, and a backend that can do it stayed at float32.
+fn missed(backend: BackendId, asked: Precision, entry: &Entry) -> Option<Fault> {
+    let on_gpu = match backend {
+        BackendId::Tensorrt
+        | BackendId::TensorrtRtx
+        | BackendId::Trtexec
+        | BackendId::OnnxruntimeCuda => true,
+        // these compute float16 models in float32, always: recorded in the row, nothing that failed
+        BackendId::OnnxruntimeCpu | BackendId::Rten | BackendId::Sim => false,
+    };
+    let stayed = asked == Precision::Fp16 && entry.precision_achieved == Precision::Fp32.as_str();
+    (on_gpu && stayed).then(|| {
+        let share = entry.precision_share.map_or_else(String::new, |share| {
+            format!(": {:.0} % of the weighted layers compute at fp16", 100.0 * share)
+        });
+        Fault::verification(format!("fp16 was asked for and the engine stayed fp32{share}"))
+            .hint("layers.parquet tells the precision of each layer; ask for precision = [\"fp32\"] if that is what you want")
+    })
+}
+
+fn layer_rows(entry: &Entry) -> impl Iterator<Item = LayerRow> {
+    entry.layers.iter().enumerate().map(|(index, layer)| LayerRow {
+        engine_digest: entry.engine.clone(),
+        index: index as i64,
+        name: layer.name.clone(),
+        layer_type: layer.layer_type.clone(),
+        precision_in: layer.precision_in.clone(),
+        precision_out: layer.precision_out.clone(),
+        format: layer.format.clone(),
+        tactic: layer.tactic.clone(),
+        time_ns: None,
+    })
+}
+
+fn blank(backend: &dyn Backend, wanted: Wanted<'_>) -> EngineRow {
+    EngineRow {
+        model_digest: wanted.model.model_digest.clone(),
+        engine_digest: String::new(),
+        engine_key: String::new(),
+        path: String::new(),
+        backend: backend.id().to_string(),
+        backend_version: backend.version(),
+        device: backend.device(),
+        build_round: i64::from(wanted.round),
+        precision_requested: wanted.precision.to_string(),
+        precision_achieved: String::new(),
+        precision_share: None,
+        cache: "none".to_owned(),
+        cache_hits: None,
+        cache_misses: None,
+        build_ns: 0,
+        original_build_ns: 0,
+        bytes: 0,
+        flags: Vec::new(),
+        error: None,
+    }
+}
