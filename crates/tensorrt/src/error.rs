@@ -93,9 +93,20 @@ impl Error {
             Self::EmptyModel { .. } => {
                 Some("check that the file is an ONNX model and complete".to_owned())
             }
+            Self::Call { reason, .. } if without_driver(reason) => Some(
+                "this needs an NVIDIA GPU and its driver; only TensorRT for RTX builds without"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }
+}
+
+/// Whether the library's words mean that there is no driver, or one that is too old.
+fn without_driver(reason: &str) -> bool {
+    ["no CUDA driver", "cudaError 35", "CUDA initialization failure"]
+        .iter()
+        .any(|words| reason.contains(words))
 }
 
 impl fmt::Display for Error {
@@ -133,3 +144,19 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_driver_is_recognised_by_the_librarys_words() {
+        let call = |reason: &str| {
+            Error::Call { call: "createInferRuntime", reason: reason.to_owned() }.hint()
+        };
+        let words = "Error Code 6: API Usage Error (CUDA initialization failure with error: 35 In \
+                     checkCudaInstallation at runtime.cpp:960)";
+        assert!(call(words).unwrap().contains("driver"));
+        assert_eq!(call("no tactics to implement the operation"), None);
+    }
+}
