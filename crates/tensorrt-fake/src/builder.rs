@@ -34,7 +34,7 @@ impl Class for Builder {
     fn table() -> &'static Table {
         static TABLE: OnceLock<&'static Table> = OnceLock::new();
         TABLE.get_or_init(|| {
-            let (rows, mut table) = (slots().builder, Vtable::new());
+            let (rows, mut table) = (slots().builder, Vtable::new(Builder::NAME));
             table.set(rows.create_builder_config, create_builder_config);
             table.set(rows.create_network_v2, create_network);
             table.set(rows.create_optimization_profile, create_profile);
@@ -95,7 +95,7 @@ impl Class for HostMemory {
     fn table() -> &'static Table {
         static TABLE: OnceLock<&'static Table> = OnceLock::new();
         TABLE.get_or_init(|| {
-            let (rows, mut table) = (slots().host_memory, Vtable::new());
+            let (rows, mut table) = (slots().host_memory, Vtable::new(HostMemory::NAME));
             table.set(rows.data, data);
             table.set(rows.size, size);
             table.finish()
@@ -131,9 +131,8 @@ impl Class for Profile {
     fn table() -> &'static Table {
         static TABLE: OnceLock<&'static Table> = OnceLock::new();
         TABLE.get_or_init(|| {
-            let (rows, mut table) = (slots().optimization_profile, Vtable::new());
+            let (rows, mut table) = (slots().optimization_profile, Vtable::new(Profile::NAME));
             table.set(rows.set_dimensions, set_dimensions);
-            table.set(rows.get_dimensions, dimensions);
             table.set(rows.is_valid, is_valid);
             table.set_if(rows.set_shape_values_v2, set_shape_values);
             table.finish()
@@ -155,14 +154,6 @@ extern "C" fn set_dimensions(this: Ptr, input: Text, select: c_int, dims: *const
     let mut shapes = profile.shapes.lock().unwrap_or_else(PoisonError::into_inner);
     shapes.entry(name).or_default()[select.value() as usize] = Some(dims);
     true.into()
-}
-
-extern "C" fn dimensions(this: Ptr, input: Text, select: c_int) -> Dims {
-    let shapes = state::<Profile>(this).shapes();
-    let three = read(input).and_then(|name| shapes.get(&name).copied());
-    three.zip(ProfileSelector::of(select)).map_or(Dims::UNKNOWN, |(three, select)| {
-        three[select.value() as usize].unwrap_or(Dims::UNKNOWN)
-    })
 }
 
 extern "C" fn set_shape_values(this: Ptr, _: Text, _: c_int, _: *const i64, _: i32) -> Bool {

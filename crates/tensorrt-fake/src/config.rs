@@ -62,7 +62,7 @@ impl Class for Config {
     fn table() -> &'static Table {
         static TABLE: OnceLock<&'static Table> = OnceLock::new();
         TABLE.get_or_init(|| {
-            let mut table = Vtable::new();
+            let mut table = Vtable::new(Config::NAME);
             fill_options(&mut table);
             fill_cache(&mut table);
             table.finish()

@@ -97,7 +97,7 @@ impl Class for Context {
     fn table() -> &'static Table {
         static TABLE: OnceLock<&'static Table> = OnceLock::new();
         TABLE.get_or_init(|| {
-            let mut table = Vtable::new();
+            let mut table = Vtable::new(Context::NAME);
             fill_shapes(&mut table);
             fill_execution(&mut table);
             fill_profile(&mut table);

@@ -63,7 +63,7 @@ impl Class for Engine {
     fn table() -> &'static Table {
         static TABLE: OnceLock<&'static Table> = OnceLock::new();
         TABLE.get_or_init(|| {
-            let mut table = Vtable::new();
+            let mut table = Vtable::new(Engine::NAME);
             fill_facts(&mut table);
             fill_tensors(&mut table);
             fill_children(&mut table);

@@ -68,7 +68,7 @@ impl Class for Inspector {
     fn table() -> &'static Table {
         static TABLE: OnceLock<&'static Table> = OnceLock::new();
         TABLE.get_or_init(|| {
-            let (rows, mut table) = (slots().engine_inspector, Vtable::new());
+            let (rows, mut table) = (slots().engine_inspector, Vtable::new(Inspector::NAME));
             table.set(rows.set_execution_context, set_context);
             table.set(rows.get_layer_information, layer_information);
             table.set(rows.get_engine_information, engine_information);

@@ -13,6 +13,7 @@
 //! | `TENSORRT_FAKE_BUILD_MS` | milliseconds per layer that no timing cache knows; 0 |
 //! | `TENSORRT_FAKE_KEY` | put in front of every layer key, so that two builds of one model share no entry |
 //! | `TENSORRT_FAKE_MEGABYTES` | what the faults `leak` (64) and `oom` (2048) take |
+//! | `TENSORRT_FAKE_WITHOUT` | a method that aborts when it is called, as `V10:VBuilder:7` (table, class, slot) |
 //! | `TENSORRT_FAKE_FAULT` | any of the faults, separated by commas |
 //!
 //! | fault | what happens |
@@ -61,4 +62,4 @@ mod table;
 pub use cache::{Entries, HEADER};
 pub use install::{Loaded, install, library_path};
 pub use plan::{Io, Layer, Plan, Tensor};
-pub use settings::{BUILD_MS, DEVICE, FAULT, KEY, MEGABYTES, VERSION, Version};
+pub use settings::{BUILD_MS, DEVICE, FAULT, KEY, MEGABYTES, VERSION, Version, WITHOUT};

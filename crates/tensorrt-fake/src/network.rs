@@ -60,7 +60,7 @@ impl Class for Network {
     fn table() -> &'static Table {
         static TABLE: OnceLock<&'static Table> = OnceLock::new();
         TABLE.get_or_init(|| {
-            let (rows, mut table) = (slots().network, Vtable::new());
+            let (rows, mut table) = (slots().network, Vtable::new(Network::NAME));
             table.set(rows.get_nb_layers, nb_layers);
             table.set(rows.get_nb_inputs, nb_inputs);
             table.set(rows.get_input, input);
@@ -125,7 +125,7 @@ impl Class for Tensor {
     fn table() -> &'static Table {
         static TABLE: OnceLock<&'static Table> = OnceLock::new();
         TABLE.get_or_init(|| {
-            let (rows, mut table) = (slots().tensor, Vtable::new());
+            let (rows, mut table) = (slots().tensor, Vtable::new(Tensor::NAME));
             table.set(rows.get_name, tensor_name);
             table.set(rows.get_dimensions, tensor_dims);
             table.set(rows.get_type, tensor_type);

@@ -178,7 +178,7 @@ pub(crate) extern "C" fn delete(object: Ptr) {
 fn own_table() -> &'static Table {
     static TABLE: OnceLock<&'static Table> = OnceLock::new();
     TABLE.get_or_init(|| {
-        let mut table = Vtable::new();
+        let mut table = Vtable::new("I");
         table.set(DELETE, delete);
         table.finish()
     })

@@ -40,7 +40,7 @@ impl Class for Parser {
     fn table() -> &'static Table {
         static TABLE: OnceLock<&'static Table> = OnceLock::new();
         TABLE.get_or_init(|| {
-            let (rows, mut table) = (slots().parser, Vtable::new());
+            let (rows, mut table) = (slots().parser, Vtable::new(Parser::NAME));
             table.set(rows.parse, parse);
             table.set(rows.parse_from_file, parse_from_file);
             table.set(rows.supports_operator, supports_operator);
@@ -177,7 +177,7 @@ impl Class for ParserError {
     fn table() -> &'static Table {
         static TABLE: OnceLock<&'static Table> = OnceLock::new();
         TABLE.get_or_init(|| {
-            let (rows, mut table) = (slots().parser_error, Vtable::new());
+            let (rows, mut table) = (slots().parser_error, Vtable::new(ParserError::NAME));
             table.set(rows.code, code);
             table.set(rows.desc, desc);
             table.set(rows.file, file);

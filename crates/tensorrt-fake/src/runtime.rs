@@ -32,7 +32,7 @@ impl Class for Runtime {
     fn table() -> &'static Table {
         static TABLE: OnceLock<&'static Table> = OnceLock::new();
         TABLE.get_or_init(|| {
-            let (rows, mut table) = (slots().runtime, Vtable::new());
+            let (rows, mut table) = (slots().runtime, Vtable::new(Runtime::NAME));
             table.set(rows.deserialize_cuda_engine, deserialize);
             table.set(
                 rows.set_max_threads,

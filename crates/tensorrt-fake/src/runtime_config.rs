@@ -68,7 +68,7 @@ impl Class for RuntimeConfig {
     fn table() -> &'static Table {
         static TABLE: OnceLock<&'static Table> = OnceLock::new();
         TABLE.get_or_init(|| {
-            let mut table = Vtable::new();
+            let mut table = Vtable::new(RuntimeConfig::NAME);
             fill(&mut table);
             table.finish()
         })
@@ -150,7 +150,7 @@ impl Class for RuntimeCache {
     fn table() -> &'static Table {
         static TABLE: OnceLock<&'static Table> = OnceLock::new();
         TABLE.get_or_init(|| {
-            let (rows, mut table) = (slots().runtime_cache, Vtable::new());
+            let (rows, mut table) = (slots().runtime_cache, Vtable::new(RuntimeCache::NAME));
             table.set_if(
                 rows.serialize,
                 method!((this: Ptr) -> Ptr {

@@ -20,6 +20,9 @@ pub const FAULT: &str = "TENSORRT_FAKE_FAULT";
 pub const DEVICE: &str = "TENSORRT_FAKE_DEVICE";
 /// Put in front of every layer key, so that builds of one model share no cache entry.
 pub const KEY: &str = "TENSORRT_FAKE_KEY";
+/// A method that aborts when it is called, as `V10:VBuilder:7` (table, class, slot): a test that does not
+/// notice never calls it.
+pub const WITHOUT: &str = "TENSORRT_FAKE_WITHOUT";
 /// Megabytes that the faults `leak` and `oom` take.
 pub const MEGABYTES: &str = "TENSORRT_FAKE_MEGABYTES";
 

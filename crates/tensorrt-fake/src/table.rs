@@ -16,16 +16,25 @@ pub(crate) type Entry = *const c_void;
 /// A virtual table in the making.
 pub(crate) struct Vtable {
     entries: [Entry; LENGTH],
+    /// The method that [`settings::WITHOUT`] names, if it is of this class.
+    without: Option<usize>,
 }
 
 impl Vtable {
     /// A table in which every call aborts.
-    pub(crate) fn new() -> Self {
-        Self { entries: forbidden_entries() }
+    pub(crate) fn new(class: &str) -> Self {
+        let without = settings::get(settings::WITHOUT).and_then(|text| {
+            let place = text.strip_prefix(&format!("{:?}:{class}:", settings::table()))?;
+            place.parse().ok()
+        });
+        Self { entries: forbidden_entries(), without }
     }
 
     /// Puts a method where the slots say. The type of the slot checks the method.
     pub(crate) fn set<F: Copy>(&mut self, slot: Slot<F>, method: F) {
+        if self.without == Some(slot.index()) {
+            return;
+        }
         // SAFETY: `F` is a function pointer: `Slot` is only made for types of that size, and every row
         // of the slots names one.
         self.entries[slot.index()] = unsafe { std::mem::transmute_copy(&method) };

@@ -115,7 +115,6 @@ classes! {
     optimization_profile: OptimizationProfileSlots = "VOptimizationProfile" [12, 12, 12] {
         always {
             set_dimensions: "setDimensions" fn(Text, c_int, *const Dims) -> Bool = 2, 2, 2;
-            get_dimensions: "getDimensions" fn(Text, c_int) -> Dims = 3, 3, 3;
             is_valid: "isValid" fn() -> Bool = 9, 7, 7;
         }
         sometimes {
