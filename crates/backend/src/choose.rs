@@ -7,6 +7,7 @@ use crate::rten::Rten;
 use crate::sim::Sim;
 use crate::tensorrt::{self, CANNOT_RUN, TensorRt};
 use crate::traits::{Backend, Environment};
+use crate::trtexec::{self, Trtexec};
 use crate::types::{BackendId, Choice};
 
 /// A backend and why it was taken.
@@ -46,7 +47,8 @@ pub fn open_backend(id: BackendId, environment: &Environment) -> Result<Box<dyn 
         BackendId::Tensorrt | BackendId::TensorrtRtx => {
             Ok(Box::new(TensorRt::load(id, environment)?))
         }
-        BackendId::Trtexec | BackendId::OnnxruntimeCuda => Err(not_in_this_version(id)),
+        BackendId::Trtexec => Ok(Box::new(Trtexec::open()?)),
+        BackendId::OnnxruntimeCuda => Err(not_in_this_version(id)),
     }
 }
 
@@ -130,6 +132,9 @@ fn survey_one(id: BackendId, environment: &Environment) -> Survey {
         BackendId::Sim => {
             Ok(works(&Sim, "a simulator, for tests; never chosen by auto".to_owned()))
         }
+        BackendId::Trtexec => {
+            Trtexec::open().map(|tool| works(&tool, tool.program().display().to_string()))
+        }
         _ => Err(not_in_this_version(id)),
     };
     opened.unwrap_or_else(|error| {
@@ -172,6 +177,7 @@ fn cheap(id: BackendId, environment: &Environment) -> Result<String> {
             tensorrt::find_library(id, environment).map(|path| format!(" at {}", path.display()))
         }
         BackendId::Rten | BackendId::Sim => Ok(String::new()),
+        BackendId::Trtexec => trtexec::find().map(|path| format!(" at {}", path.display())),
         _ => Err(not_in_this_version(id)),
     }
 }

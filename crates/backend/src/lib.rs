@@ -5,6 +5,7 @@
 //! | `onnxruntime-cpu` | shared library at run time, through `ort` |
 //! | `rten` | pure Rust, always there |
 //! | `tensorrt`, `tensorrt-rtx` | shared library at run time, through our own bindings; builds and inspects, does not run yet |
+//! | `trtexec` | the machine's own program, as a subprocess: see [`trtexec::Trtexec`] |
 //! | `sim` | a seeded model of an engine, for tests: see [`sim::Spec`] |
 //!
 //! A [`Backend`] builds engines and opens [`Session`]s; what it cannot do is a typed [`Error`], never a
@@ -27,6 +28,7 @@ mod tensorrt;
 #[cfg(test)]
 mod tiny;
 mod traits;
+pub mod trtexec;
 mod types;
 
 pub use border::parse_shape;
