@@ -135,7 +135,7 @@ fn survey_one(id: BackendId, environment: &Environment) -> Survey {
         BackendId::Trtexec => {
             Trtexec::open().map(|tool| works(&tool, tool.program().display().to_string()))
         }
-        _ => Err(not_in_this_version(id)),
+        BackendId::OnnxruntimeCuda => Err(not_in_this_version(id)),
     };
     opened.unwrap_or_else(|error| {
         let detail = match &error {
@@ -178,7 +178,7 @@ fn cheap(id: BackendId, environment: &Environment) -> Result<String> {
         }
         BackendId::Rten | BackendId::Sim => Ok(String::new()),
         BackendId::Trtexec => trtexec::find().map(|path| format!(" at {}", path.display())),
-        _ => Err(not_in_this_version(id)),
+        BackendId::OnnxruntimeCuda => Err(not_in_this_version(id)),
     }
 }
 

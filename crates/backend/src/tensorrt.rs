@@ -236,7 +236,7 @@ impl Backend for TensorRt {
 }
 
 /// Newest CUDA of the driver, `none` without one.
-fn cuda() -> &'static str {
+pub(crate) fn cuda() -> &'static str {
     device::gpu().map_or("none", |gpu| gpu.cuda.as_str())
 }
 

@@ -14,6 +14,7 @@ mod device;
 mod engine;
 mod find;
 mod flags;
+mod lineage;
 mod lines;
 pub mod log;
 mod process;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::tensorrt::cuda;
 use crate::traits::{Backend, BuildRequest, Built, CacheKind, OpenOptions, Session};
 use crate::types::{BackendId, Capabilities};
 
@@ -40,6 +42,7 @@ pub use version::Version;
 pub(crate) use find::find;
 
 use command::Command;
+use lineage::Lineage;
 
 const ID: BackendId = BackendId::Trtexec;
 /// Time for a question that builds nothing; starting CUDA takes seconds on a slow board.
@@ -56,6 +59,7 @@ pub struct Trtexec {
     program: PathBuf,
     version: Version,
     device: Device,
+    lineage: Lineage,
 }
 
 impl Trtexec {
@@ -77,7 +81,7 @@ impl Trtexec {
             .map_err(|source| Error::Io { path: std::env::temp_dir(), source })?;
         let version = ask_version(program, folder.path())?;
         let device = ask_device(program, version, folder.path())?;
-        Ok(Self { program: program.to_owned(), version, device })
+        Ok(Self { program: program.to_owned(), version, device, lineage: Lineage::default() })
     }
 
     /// The program's path.
@@ -190,18 +194,26 @@ impl Backend for Trtexec {
         CacheKind::Timing
     }
 
-    /// trtexec attaches a cache with `ignoreMismatch`, so a foreign one would be used: the device and
-    /// the version must agree before it gets one.
-    fn cache_scope(&self, _request: &BuildRequest<'_>) -> Vec<String> {
-        vec![
+    /// trtexec attaches a cache with `ignoreMismatch` from 9 on, so a foreign one would be used: the device,
+    /// the version and the CUDA must agree before it gets one.
+    fn cache_scope(&self, request: &BuildRequest<'_>) -> Vec<String> {
+        let mut scope = vec![
             format!("device={}", self.device()),
             format!("version={}", self.version),
+            format!("cuda={}", cuda()),
             "tf32=allowed".to_owned(),
-        ]
+        ];
+        scope.extend(engine::typing(self.version, request));
+        scope
     }
 
-    fn combine_caches(&self, _ours: &[u8], _theirs: &[u8]) -> Result<Vec<u8>> {
-        Err(unsupported("combine two timing caches: trtexec only adds to one".to_owned()))
+    /// Takes the wider of two caches, where one is known to contain the other.
+    fn combine_caches(&self, ours: &[u8], theirs: &[u8]) -> Result<Vec<u8>> {
+        self.lineage.wider(ours, theirs).map(<[u8]>::to_vec).ok_or_else(|| {
+            let what = "combine two timing caches: trtexec only adds to the one that it was given, and \
+                        the stored one has changed since";
+            unsupported(what.to_owned())
+        })
     }
 
     fn build(&self, request: &BuildRequest<'_>, out: &Path) -> Result<Built> {

@@ -18,6 +18,9 @@ fn every_version_builds_and_tells_what_it_did() {
         let command = built.flags.iter().find(|flag| flag.starts_with("command=")).unwrap();
         assert!(command.contains("--onnx=") && command.contains("--noBuilderCache"), "{command}");
         assert_eq!(built.timing_cache, None);
+        assert_eq!((built.layers.len(), built.layers_from.as_str()), (5, "layer export"));
+        assert_eq!((built.precision_achieved.as_str(), built.precision_share), ("fp16", Some(1.0)));
+        assert_eq!(built.layers[0].tactic.as_deref(), Some("stand_in_tactic"));
         let once = built.warnings.iter().filter(|w| w.contains("the stand-in warns once")).count();
         assert_eq!(once, 1, "{:?}", built.warnings);
         let old = version.starts_with("8.2");
@@ -60,20 +63,64 @@ fn a_cache_goes_in_and_comes_out() {
 }
 
 #[test]
-fn a_cache_of_another_device_ends_the_build_and_says_so() {
+fn a_cache_of_another_device_costs_time_and_no_engine() {
     let machine = Machine::new("10.3.0");
     let tool = machine.open();
     assert_eq!(tool.cache_kind(), CacheKind::Timing);
     let (path, out) = (model(machine.folder.path(), true, false), machine.file("engine.plan"));
     let foreign = b"trtexec stand-in timing cache 100300 Another GPU\n";
-    let request =
+    let mut request =
         BuildRequest { timing_cache: Some(foreign), ..BuildRequest::new(&path, Precision::Fp16) };
-    let error = tool.build(&request, &out).unwrap_err();
-    assert!(error.to_string().contains("Magic tag does not match"), "{error}");
-    assert!(!out.exists());
+    let built = tool.build(&request, &out).unwrap();
+    let warned = |w: &String| w.starts_with("the timing cache was not used: TimingCache creation");
+    assert!(built.warnings.iter().any(warned), "{:?}", built.warnings);
+    let blob = String::from_utf8(built.timing_cache.unwrap()).unwrap();
+    assert!(blob.contains("Stand-in GPU") && !blob.contains("Another"), "{blob}");
+    assert!(!machine.file("engine.plan.log").exists());
     let scope = tool.cache_scope(&request);
     assert!(scope.contains(&"version=10.3.0".to_owned()), "{scope:?}");
     assert!(scope.iter().any(|pair| pair.starts_with("device=Stand-in GPU")), "{scope:?}");
+    std::fs::remove_file(&out).unwrap();
+    request.options.require_cached = true;
+    let error = tool.build(&request, &out).unwrap_err();
+    assert!(error.to_string().contains("Magic tag does not match"), "{error}");
+    assert!(!out.exists());
+}
+
+#[test]
+fn a_cache_takes_the_place_of_the_one_it_grew_out_of() {
+    let machine = Machine::new("10.3.0");
+    let tool = machine.open();
+    let (path, out) = (model(machine.folder.path(), true, false), machine.file("engine.plan"));
+    let build = |cache: &[u8], precision| {
+        let request =
+            BuildRequest { timing_cache: Some(cache), ..BuildRequest::new(&path, precision) };
+        tool.build(&request, &out).unwrap().timing_cache.unwrap()
+    };
+    let first = build(b"", Precision::Fp16);
+    model(machine.folder.path(), false, false);
+    let second = build(&first, Precision::Fp32);
+    assert!(second.len() > first.len());
+    assert_eq!(tool.combine_caches(&first, &second).unwrap(), second);
+    assert_eq!(tool.combine_caches(&second, &[]).unwrap(), second);
+    let apart = build(b"", Precision::Fp32);
+    let error = tool.combine_caches(&second, &apart).unwrap_err();
+    assert!(error.to_string().contains("trtexec only adds"), "{error}");
+}
+
+#[test]
+fn the_precision_is_that_of_the_engine() {
+    let machine = Machine::new("8.6.1");
+    let tool = machine.open();
+    let (path, out) = (model(machine.folder.path(), false, false), machine.file("engine.plan"));
+    let built = tool.build(&BuildRequest::new(&path, Precision::Fp32), &out).unwrap();
+    assert_eq!((built.precision_achieved.as_str(), built.precision_share), ("fp32", Some(1.0)));
+    let flags = ["typing=weak", "tf32=allowed", "profiling-verbosity=detailed"];
+    assert!(
+        flags.iter().all(|flag| built.flags.contains(&(*flag).to_owned())),
+        "{:?}",
+        built.flags
+    );
 }
 
 #[test]
@@ -91,7 +138,7 @@ fn float16_has_two_routes_and_eleven_has_one() {
             assert_eq!(error.exit_code(), 2);
         } else {
             let built = tool.build(&request, &out).unwrap();
-            assert!(built.flags.contains(&"typing=fp16-flag".to_owned()), "{:?}", built.flags);
+            assert!(built.flags.contains(&"builder-flag=fp16".to_owned()), "{:?}", built.flags);
             assert!(std::fs::read_to_string(&out).unwrap().contains("half true"));
         }
     }

@@ -101,15 +101,14 @@ fn pick(version: Version, new: Flag, old: Flag) -> Flag {
 
 fn precision(version: Version, spec: &BuildSpec<'_>, line: &mut Command) -> Result<()> {
     match (spec.precision, spec.fp16_route) {
-        (Precision::Fp16, Fp16Route::Flag) if flags::FP16.known_to(version) => {
-            line.flag(flags::FP16.name);
-        }
-        (Precision::Fp16, Fp16Route::Flag) => {
+        (_, Fp16Route::Flag) if !flags::FP16.known_to(version) => {
             return Err(unsupported(format!(
-                "lower a float32 model to float16 by a builder flag: trtexec {version} has none; \
-                 give it a float16 model"
+                "lower a float32 model by a builder flag: trtexec {version} has none (8.x to 10.x have); \
+                 take a float16 model"
             )));
         }
+        (Precision::Fp16, Fp16Route::Flag) => line.flag(flags::FP16.name),
+        (Precision::Fp32, Fp16Route::Flag) => {}
         (_, _) if flags::STRONGLY_TYPED.known_to(version) => line.flag(flags::STRONGLY_TYPED.name),
         (Precision::Fp16, Fp16Route::Typed) => {
             // a weakly typed network drops to float32 what no flag allows to be float16
@@ -119,7 +118,7 @@ fn precision(version: Version, spec: &BuildSpec<'_>, line: &mut Command) -> Resu
                  the builder's float16 flag"
             ));
         }
-        (Precision::Fp32, _) => {}
+        (Precision::Fp32, Fp16Route::Typed) => {}
     }
     Ok(())
 }
