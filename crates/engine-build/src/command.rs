@@ -1,16 +1,18 @@
 //! The subcommands beside `run`; data goes to stdout, messages to stderr.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
+use anyhow::Context as _;
 use backend::{BuildRequest, Choice, Chosen, Environment, Precision, onnx};
 use clap::{Args, Subcommand};
+use pipeline::config::Span;
 use pipeline::stage::project_root;
 use pipeline::{Digest, Exit, Fault};
 
 use crate::cache;
-use crate::store::Store;
+use crate::isolate::{self, ByteSize, Finished, Isolation, Limits, Place};
 use crate::store::prune::Options;
+use crate::store::{BUILDING, Store};
 use crate::text::{self, fault_of};
 
 /// Arguments of `build`.
@@ -30,6 +32,15 @@ pub struct BuildArgs {
     /// 0 (fast build) to 5 (fast engine).
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=5))]
     pub optimization_level: u8,
+    /// Whether the build has a process of its own; left out, the backend decides.
+    #[arg(long, value_enum)]
+    pub isolation: Option<Isolation>,
+    /// Most resident memory of that process, for example 8GiB.
+    #[arg(long, value_name = "SIZE")]
+    pub memory_limit: Option<ByteSize>,
+    /// Longest time of the build, for example 10m.
+    #[arg(long, value_name = "DURATION")]
+    pub time_limit: Option<Span>,
     /// The engine's file. rten needs a name that ends in .onnx.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
@@ -100,9 +111,15 @@ pub fn build(args: &BuildArgs) -> anyhow::Result<Exit> {
         ..BuildRequest::new(&args.model, precision)
     };
     check_out(&args.out)?;
-    let start = Instant::now();
-    let built = backend.build(&request, &args.out).map_err(fault_of)?;
-    let build_ns = i64::try_from(start.elapsed().as_nanos()).unwrap_or(i64::MAX);
+    let limits = Limits::new(args.memory_limit, args.time_limit);
+    let program = isolate::own_program()?;
+    let place = Place::new(args.isolation, limits, backend.id(), program, data())?;
+    let part = part_of(&args.out);
+    let Finished { built, took, peak_memory } =
+        isolate::build(&place, backend.as_ref(), &request, &part)?;
+    std::fs::rename(&part, &args.out)
+        .with_context(|| format!("cannot write the engine {}", args.out.display()))?;
+    let build_ns = i64::try_from(took.as_nanos()).unwrap_or(i64::MAX);
     let digest = Digest::of_file(&args.out)?;
     let bytes = i64::try_from(std::fs::metadata(&args.out)?.len()).unwrap_or(i64::MAX);
     if args.json {
@@ -112,6 +129,7 @@ pub fn build(args: &BuildArgs) -> anyhow::Result<Exit> {
             "precision-requested": precision, "precision-achieved": built.precision_achieved,
             "precision-share": built.precision_share, "layers": built.layers.len(),
             "build-ns": build_ns, "bytes": bytes, "flags": built.flags,
+            "peak-memory": peak_memory,
         });
         anstream::println!("{line}");
     } else {
@@ -143,6 +161,12 @@ fn check_out(out: &Path) -> anyhow::Result<()> {
     }
     let message = format!("the folder of --out {} does not exist", out.display());
     Err(Fault::config(message).into())
+}
+
+/// The engine's file while it is not complete: beside it, with the same ending, which some backends ask for.
+fn part_of(out: &Path) -> PathBuf {
+    let name = out.file_name().unwrap_or_default().to_string_lossy();
+    out.with_file_name(format!("{BUILDING}{}-{name}", std::process::id()))
 }
 
 /// Lists, shows or prunes the store.

@@ -1,9 +1,11 @@
 //! The `[engine-build]` table.
 
 use backend::{Choice, Precision};
-use pipeline::config::Bounded;
+use pipeline::config::{Bounded, Span};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+
+use crate::isolate::{ByteSize, Isolation};
 
 /// The table, checked while it is read.
 #[derive(Clone, Debug, Deserialize)]
@@ -21,6 +23,12 @@ pub struct Config {
     pub rounds: Bounded<1, 50>,
     /// Whether a build that starts from the stored timing cache may take no timing anew.
     pub require_cached: bool,
+    /// Whether a build has a process of its own; left out, the backend decides.
+    pub isolation: Option<Isolation>,
+    /// Most resident memory of that process.
+    pub memory_limit: Option<ByteSize>,
+    /// Longest time of one build.
+    pub time_limit: Option<Span>,
 }
 
 impl Default for Config {
@@ -32,6 +40,9 @@ impl Default for Config {
             timing_cache: TimingCache::Reuse,
             rounds: Bounded::new(1).expect("1 is in range"),
             require_cached: false,
+            isolation: None,
+            memory_limit: None,
+            time_limit: None,
         }
     }
 }

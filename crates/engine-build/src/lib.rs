@@ -9,6 +9,7 @@
 pub mod cache;
 pub mod command;
 pub mod config;
+pub mod isolate;
 pub mod key;
 pub mod make;
 pub mod plan;

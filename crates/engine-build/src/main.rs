@@ -28,6 +28,9 @@ enum Command {
     Inspect(InspectArgs),
     /// Show which backends work here.
     Backends(BackendsArgs),
+    /// The builder in a process of its own; started by `run` and `build`.
+    #[command(hide = true)]
+    BuildOne,
 }
 
 fn main() -> ExitCode {
@@ -38,5 +41,6 @@ fn main() -> ExitCode {
         Command::Cache(command) => engine_build::command::cache(command),
         Command::Inspect(args) => engine_build::command::inspect(args),
         Command::Backends(args) => engine_build::command::backends(args),
+        Command::BuildOne => engine_build::isolate::child::run(),
     })
 }

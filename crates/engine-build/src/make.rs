@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use backend::{Backend, BuildRequest};
-use indicatif::{ProgressBar, ProgressStyle};
 use pipeline::{Digest, Fault};
 
+use crate::isolate::{self, Finished, Place};
 use crate::key::Recipe;
 use crate::plan::{Keep, StartFrom, Step};
 use crate::store::timing_cache::{Addition, Meta, Scope, Slot};
@@ -36,6 +36,8 @@ pub struct Maker<'a> {
     pub backend: &'a dyn Backend,
     /// Keeps.
     pub store: &'a Store,
+    /// Where builds run.
+    pub place: &'a Place,
 }
 
 impl Maker<'_> {
@@ -82,7 +84,7 @@ impl Maker<'_> {
         request.timing_cache =
             slot.as_ref().map(|_| stored.as_ref().map_or(&[][..], |stored| &stored.blob));
         request.options.require_cached = step.require_cached;
-        let (entry, took_ns, blob) = build(self.backend, self.store, recipe, &request, step.keep)?;
+        let (entry, took_ns, blob) = build(self, recipe, &request, step.keep)?;
         let kept = slot.zip(blob).and_then(|(slot, blob)| {
             let counts = entry.timing_cache;
             self.merge(&slot, Addition { blob: &blob, engine: key.as_str(), counts })
@@ -150,17 +152,17 @@ fn check_digest(model: &Path, expected: &str) -> anyhow::Result<()> {
 }
 
 fn build(
-    backend: &dyn Backend,
-    store: &Store,
+    maker: Maker<'_>,
     recipe: Recipe,
     request: &BuildRequest<'_>,
     keep: Keep,
 ) -> anyhow::Result<(Entry, i64, Option<Vec<u8>>)> {
-    let ending = extension(backend.id());
-    let engines = store.engines();
+    let ending = extension(maker.backend.id());
+    let engines = maker.store.engines();
     let key = recipe.key();
     let part = engines.join(format!("{BUILDING}{}-{key}.{ending}", std::process::id()));
-    let outcome = build_into(backend, request, &part).and_then(|(built, took)| {
+    let outcome = isolate::build(maker.place, maker.backend, request, &part).and_then(|finished| {
+        let Finished { built, took, .. } = finished;
         let digest = Digest::of_file(&part)
             .with_context(|| format!("cannot read the new engine {}", part.display()))?;
         let mut file = format!("{digest}.{ending}");
@@ -187,24 +189,6 @@ fn build(
         let _ = std::fs::remove_file(&part);
     }
     outcome
-}
-
-/// Builds with a spinner on a terminal. The time is that of the backend's build alone.
-fn build_into(
-    backend: &dyn Backend,
-    request: &BuildRequest<'_>,
-    out: &Path,
-) -> anyhow::Result<(backend::Built, Duration)> {
-    let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
-    let spinner = ProgressBar::new_spinner()
-        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
-        .with_message(format!("building with {} ({})", backend.id(), request.precision));
-    spinner.enable_steady_tick(Duration::from_millis(120));
-    let start = Instant::now();
-    let built = backend.build(request, out);
-    let took = start.elapsed();
-    spinner.finish_and_clear();
-    Ok((built.map_err(fault_of)?, took))
 }
 
 /// Makes the new engine permanent under its name.

@@ -6,6 +6,7 @@ use pipeline::stage::{Context, Outcome, Stage};
 use pipeline::{Fault, Provenance};
 
 use crate::config::{Config, TimingCache};
+use crate::isolate::{self, Limits, Place};
 use crate::make::{Maker, warn};
 use crate::plan;
 use crate::rows::Rows;
@@ -23,6 +24,11 @@ impl Stage for EngineBuild {
         let environment = Environment { data: context.data() };
         let line = backend::preview(config.backend, &environment).map_err(fault_of)?;
         let mut lines = vec![line];
+        let named = match config.backend {
+            backend::Choice::Named(id) => id,
+            backend::Choice::Auto => BackendId::Tensorrt,
+        };
+        place(context, config, named)?;
         if config.backend == backend::Choice::Named(BackendId::Sim) {
             backend::sim::Spec::from_environment().map_err(fault_of)?;
         }
@@ -45,13 +51,17 @@ impl Stage for EngineBuild {
         anstream::eprintln!("{explanation}");
         let has_cache = backend.cache_kind() == CacheKind::Timing;
         check_cache(backend.as_ref(), config, has_cache)?;
+        let place = place(context, config, backend.id())?;
         let store = Store::new(&context.data());
-        let maker = Maker { backend: backend.as_ref(), store: &store };
+        let maker = Maker { backend: backend.as_ref(), store: &store, place: &place };
         let mut rows = Rows::new(&context.root, maker, config.timing_cache);
         let rounds = config.rounds.get();
         let steps = plan::steps(config.timing_cache, rounds, has_cache, config.require_cached);
         for (model, precision) in selected {
             rows.add(model, precision, config, &steps);
+            if isolate::interrupted() {
+                break; // the rows so far are written, and their error ends the stage with exit 5
+            }
         }
         let provenance = provenance(context.provenance(), backend.as_ref());
         artifact::write(&context.run, &rows.engines, &provenance)?;
@@ -59,6 +69,13 @@ impl Stage for EngineBuild {
         let summary = rows.summary();
         rows.first_error.map_or_else(|| Ok(Outcome::ok(summary)), Err)
     }
+}
+
+/// Where the builds run.
+fn place(context: &Context, config: &Config, backend: BackendId) -> anyhow::Result<Place> {
+    let limits = Limits::new(config.memory_limit, config.time_limit);
+    let program = isolate::own_program()?;
+    Ok(Place::new(config.isolation, limits, backend, program, context.data())?)
 }
 
 /// The models to build, each with its precision, in the order that the table asks for.

@@ -277,7 +277,7 @@ fn what_is_missing_is_named() {
             .stage(extra)
             .assert()
             .code(4)
-            .stderr(contains("not in this version").and(contains("hint")));
+            .stderr(contains("was not found").and(contains("hint")));
     }
     project.configure("backend = \"onnxruntime-cpu\"");
     project
