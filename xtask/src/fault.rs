@@ -7,6 +7,8 @@ use std::io;
 pub(crate) const BUG: u8 = 1;
 /// The configuration or the command line is wrong.
 pub(crate) const CONFIG: u8 = 2;
+/// What was asked for was not achieved.
+pub(crate) const VERIFICATION: u8 = 3;
 /// The environment lacks something: library, permission, disk, network.
 pub(crate) const ENVIRONMENT: u8 = 4;
 /// A case failed or the run was interrupted.

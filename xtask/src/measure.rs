@@ -2,6 +2,8 @@
 
 mod build;
 mod check;
+mod memcheck;
+mod mutate;
 mod overhead;
 mod paired;
 mod python;
@@ -11,6 +13,10 @@ mod python;
 pub(crate) enum Command {
     /// Time of `pipeline --check`, with the programs called directly and through cargo
     Check(check::Args),
+    /// One build under valgrind: errors and lost memory of our own
+    Memcheck(memcheck::Args),
+    /// Damaged models into TensorRT-RTX: nothing may end but the one build, no memory may leak
+    Mutate(mutate::Args),
     /// What a run of the chain costs beyond the measuring itself
     Overhead(overhead::Args),
     /// TensorRT-RTX builds of ResNet-50: our bindings against NVIDIA's for Python
@@ -24,6 +30,8 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<u8> {
     match command {
         Command::Build(args) => build::run(args),
         Command::Check(args) => check::run(args),
+        Command::Memcheck(args) => memcheck::run(args),
+        Command::Mutate(args) => mutate::run(args),
         Command::Overhead(args) => overhead::run(args),
         Command::Python(args) => python::run(args),
     }
