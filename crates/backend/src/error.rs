@@ -51,8 +51,8 @@ pub enum Error {
         /// What the engine said.
         reason: String,
     },
-    /// A build was ended early: by whoever asked for it, or by its time limit.
-    #[error("{backend}: the build was cancelled: {why}")]
+    /// A build or a benchmark was ended early: by whoever asked for it, or by its time limit.
+    #[error("{backend} was cancelled: {why}")]
     Cancelled {
         /// The backend.
         backend: BackendId,

@@ -115,7 +115,7 @@ fn ask_version(program: &Path, folder: &Path) -> Result<Version> {
     let command = Command { arguments: vec!["--help".into()], notes: Vec::new() };
     let limits = Limits { time_limit: Some(QUESTION), progress: None };
     let ran = run::run(program, &command, folder, limits)?;
-    if let Some(error) = run::unusable(&ran.log) {
+    if let Some(error) = run::unusable(program, &ran.log) {
         return Err(error);
     }
     let unavailable = |reason: String, hint: &str| Error::Unavailable {
@@ -129,6 +129,10 @@ fn ask_version(program: &Path, folder: &Path) -> Result<Version> {
         Some(version) => Err(unavailable(
             format!("{place} is of TensorRT {version}; 8.0 to 11.x are known here"),
             "set TRTEXEC to the trtexec of a TensorRT from 8 to 11",
+        )),
+        None if ran.end == process::End::TimedOut => Err(unavailable(
+            format!("{place} does not answer --help within {} s", QUESTION.as_secs()),
+            "run it by hand, or set TRTEXEC to another trtexec",
         )),
         None => {
             let words = ran.log.last_words().first().map(|line| format!(": it says `{line}`"));
@@ -148,7 +152,7 @@ fn ask_device(program: &Path, version: Version, folder: &Path) -> Result<Device>
     command.arguments = vec![load, "--device=0".into()];
     let limits = Limits { time_limit: Some(QUESTION), progress: None };
     let ran = run::run(program, &command, folder, limits)?;
-    if let Some(error) = run::unusable(&ran.log) {
+    if let Some(error) = run::unusable(program, &ran.log) {
         return Err(error);
     }
     if ran.log.device.is_known() {

@@ -6,6 +6,8 @@
 //! ends without a last line. Messages of the C runtime and of the loader have no form at all.
 
 mod phase;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use super::device::Device;

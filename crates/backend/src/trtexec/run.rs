@@ -35,6 +35,7 @@ impl std::fmt::Debug for Limits<'_> {
 /// A run that has ended, well or not.
 #[derive(Debug)]
 pub(crate) struct Ran {
+    program: PathBuf,
     pub(crate) end: End,
     pub(crate) log: Log,
     /// The log as a file in the run's folder.
@@ -89,7 +90,7 @@ pub(crate) fn run(
     };
     let end = process::run(&job, &mut watch).map_err(|error| not_run(program, &error))?;
     failed.map_or_else(|| kept.finish(), Err).map_err(io)?;
-    Ok(Ran { end, log, file, line, took: start.elapsed() })
+    Ok(Ran { program: program.to_owned(), end, log, file, line, took: start.elapsed() })
 }
 
 fn not_run(program: &Path, error: &std::io::Error) -> Error {
@@ -119,7 +120,7 @@ impl Ran {
             End::TimedOut => return Err(self.cancelled("its time limit is over", keep)),
             End::Cancelled => return Err(self.cancelled("on request", keep)),
         };
-        if let Some(error) = unusable(&self.log) {
+        if let Some(error) = unusable(&self.program, &self.log) {
             return Err(error);
         }
         let ended = match self.log.verdict {
@@ -161,7 +162,7 @@ impl Ran {
 }
 
 /// The error of a program that cannot work here at all, whatever it is asked.
-pub(crate) fn unusable(log: &Log) -> Option<Error> {
+pub(crate) fn unusable(program: &Path, log: &Log) -> Option<Error> {
     let cause = |words: &[&str]| {
         log.last_words().into_iter().find(|line| words.iter().any(|word| line.contains(word)))
     };
@@ -174,8 +175,11 @@ pub(crate) fn unusable(log: &Log) -> Option<Error> {
         "Unable to open library",
     ];
     if let Some(line) = cause(&library) {
-        let hint = "add the folder of libnvinfer.so to LD_LIBRARY_PATH, or install the TensorRT of this trtexec";
-        return found(format!("trtexec lacks a library: {line}"), hint);
+        let hint = format!(
+            "add {} to LD_LIBRARY_PATH, or install the TensorRT of this trtexec",
+            libraries_of(program)
+        );
+        return found(format!("trtexec lacks a library: {line}"), &hint);
     }
     let device = [
         "Cuda failure: no CUDA-capable device",
@@ -187,4 +191,15 @@ pub(crate) fn unusable(log: &Log) -> Option<Error> {
         return found(format!("trtexec finds no GPU: {line}"), hint);
     }
     None
+}
+
+/// The folder of the libraries that came with a program: `lib` beside its `bin` in NVIDIA's archives.
+fn libraries_of(program: &Path) -> String {
+    let real = program.canonicalize().unwrap_or_else(|_| program.to_owned());
+    let bin = real.parent();
+    let folder = bin.and_then(Path::parent).map(|root| root.join("lib"));
+    match folder.filter(|folder| folder.is_dir()) {
+        Some(folder) => folder.display().to_string(),
+        None => "the folder of libnvinfer.so".to_owned(),
+    }
 }

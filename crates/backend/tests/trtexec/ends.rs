@@ -141,3 +141,39 @@ fn what_the_program_started_ends_with_it() {
         nothing_is_left(&machine);
     }
 }
+
+/// Tells [`a_parent`] which folder to build in; without it, it does nothing.
+const FOLDER: &str = "TRTEXEC_TEST_FOLDER";
+
+/// Not a test: the process that the test below starts and kills in the middle of a build.
+#[test]
+fn a_parent() {
+    let Some(folder) = std::env::var_os(FOLDER).map(std::path::PathBuf::from) else { return };
+    let tool = backend::trtexec::Trtexec::at(&folder.join("trtexec")).unwrap();
+    let path = model(&folder, true, false);
+    let request = BuildRequest::new(&path, Precision::Fp16);
+    let _ = tool.build(&request, &folder.join("engine.plan"));
+}
+
+#[test]
+fn the_program_dies_with_us() {
+    for signal in [rustix::process::Signal::INT, rustix::process::Signal::KILL] {
+        let machine = Machine::with("10.3.0", "fault=hang");
+        let mut parent = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "ends::a_parent", "--nocapture"])
+            .env(FOLDER, machine.folder.path())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let is_build = |line: &String| line.contains("--onnx=");
+        let start = Instant::now();
+        while !machine.processes().iter().any(is_build) {
+            assert!(start.elapsed() < Duration::from_secs(20), "no build began");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        rustix::process::kill_process(rustix::process::Pid::from_child(&parent), signal).unwrap();
+        parent.wait().unwrap();
+        nothing_is_left(&machine);
+    }
+}
