@@ -9,8 +9,12 @@
 
 #[path = "fake/build.rs"]
 mod build;
+#[path = "fake/cache.rs"]
+mod cache;
 #[path = "fake/callbacks.rs"]
 mod callbacks;
+#[path = "fake/configure.rs"]
+mod configure;
 #[path = "fake/execute.rs"]
 mod execute;
 #[path = "fake/model.rs"]
