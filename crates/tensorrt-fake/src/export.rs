@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_char, c_int};
+use std::sync::{Mutex, PoisonError};
 
 use tensorrt::abi::Ptr;
 
@@ -95,6 +96,9 @@ extern "C" fn createNvOnnxParser_INTERNAL(network: Ptr, logger: Ptr, asked: c_in
     create_parser(network, log)
 }
 
+/// Reports that were given out: whoever asked may still read them.
+static REPORTS: Mutex<Vec<CString>> = Mutex::new(Vec::new());
+
 /// What lives in this copy of the library, as JSON: `{"class": {"made": n, "live": n}, "executions": n}`.
 /// The text is never freed.
 #[unsafe(no_mangle)]
@@ -104,8 +108,10 @@ extern "C" fn tensorrtFakeReport() -> *const c_char {
         .map(|(class, (made, live))| (class, serde_json::json!({ "made": made, "live": live })))
         .collect();
     counts.insert("executions", executions().into());
-    let text = serde_json::json!(counts).to_string();
-    CString::new(text).unwrap_or_default().into_raw()
+    let text = CString::new(serde_json::json!(counts).to_string()).unwrap_or_default();
+    let mut reports = REPORTS.lock().unwrap_or_else(PoisonError::into_inner);
+    reports.push(text);
+    reports.last().map_or(std::ptr::null(), |text| text.as_ptr())
 }
 
 /// Overrides an environment variable of the fake for this copy of the library.
