@@ -10,7 +10,7 @@ use crate::config::BuilderConfig;
 use crate::error::{Error, Result};
 use crate::host_memory::HostMemory;
 use crate::library::Library;
-use crate::logger::{LogOptions, Logger};
+use crate::logger::{Log, LogOptions};
 use crate::network::Network;
 use crate::owned::Owned;
 use crate::profile::OptimizationProfile;
@@ -47,7 +47,7 @@ impl Builder {
     /// # Errors
     /// As [`Builder::new`].
     pub fn with_log(library: &Library, options: LogOptions) -> Result<Self> {
-        let logger = Logger::new(library.table(), options);
+        let logger = Log::new(library.relay(), options);
         let owned = Owned::from_factory(library, &logger, c"createInferBuilder_INTERNAL")?;
         Ok(Self { owned, caches: RefCell::default() })
     }

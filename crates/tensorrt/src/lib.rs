@@ -35,7 +35,7 @@
 //! | C++ | here |
 //! | --- | --- |
 //! | `getInferLibVersion`, `createInferBuilder`, `createInferRuntime` | [`Library`] |
-//! | `ILogger` | [`LogOptions`]; every line is a `tracing` event of target `tensorrt` |
+//! | `ILogger` | [`LogOptions`]; one logger a library, every line is a `tracing` event of target `tensorrt` |
 //! | `IBuilder` | [`Builder`] |
 //! | `IBuilder::createNetworkV2`, `NetworkDefinitionCreationFlag::kSTRONGLY_TYPED` | [`Builder::create_network`], [`Typing`] |
 //! | `IBuilder::buildSerializedNetwork` | [`Builder::build_serialized_network`] |
@@ -96,6 +96,7 @@ mod parser;
 mod profile;
 mod profiler;
 mod progress;
+mod relay;
 mod runtime;
 mod runtime_cache;
 mod runtime_config;

@@ -10,7 +10,8 @@ use libloading::os::unix::{Library as Handle, RTLD_LOCAL, RTLD_NOW};
 use crate::abi::call::good;
 use crate::abi::{Ptr, Slots, Table};
 use crate::error::{Error, Result};
-use crate::logger::Logger;
+use crate::logger::Log;
+use crate::relay::Relay;
 use crate::version::{Product, Version};
 use crate::{cuda, find};
 
@@ -35,6 +36,7 @@ struct Inner {
     table: Table,
     slots: Slots,
     warning: Option<String>,
+    relay: &'static Relay,
     parser: OnceLock<Result<Parser>>,
     parser_path: Option<PathBuf>,
 }
@@ -84,8 +86,10 @@ impl Library {
         if let Some(warning) = &warning {
             tracing::warn!(target: "tensorrt", "{warning}");
         }
+        let identity = identity.map_or(0, |function| function as usize);
         Ok(Self(Arc::new(Inner {
-            identity: identity.map_or(0, |function| function as usize),
+            identity,
+            relay: Relay::of(identity, table),
             handle,
             path: path.to_owned(),
             version,
@@ -142,6 +146,11 @@ impl Library {
         &self.0.slots
     }
 
+    /// The logger that every object of it is made with.
+    pub(crate) fn relay(&self) -> &'static Relay {
+        self.0.relay
+    }
+
     /// Whether both are the same loaded library.
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.0.identity == other.0.identity
@@ -153,7 +162,7 @@ impl Library {
     }
 
     /// Calls one of the factories that take a logger; `name` is `createInfer…_INTERNAL`.
-    pub(crate) fn make(&self, name: &'static CStr, logger: &Logger) -> Result<Ptr> {
+    pub(crate) fn make(&self, name: &'static CStr, logger: &Log) -> Result<Ptr> {
         let call = name.to_str().unwrap_or("a factory of the library");
         // SAFETY: NvInferRuntime.h declares these factories with this type in all bound versions.
         let factory = unsafe { symbol::<Factory>(&self.0.handle, name) }.ok_or_else(|| {
@@ -180,7 +189,7 @@ impl Library {
     ///
     /// # Safety
     /// `network` is a living `INetworkDefinition` of this library, and outlives the parser.
-    pub(crate) unsafe fn make_parser(&self, network: Ptr, logger: &Logger) -> Result<Ptr> {
+    pub(crate) unsafe fn make_parser(&self, network: Ptr, logger: &Log) -> Result<Ptr> {
         let parser = self.0.parser.get_or_init(|| self.parser()).clone()?;
         let mark = logger.mark();
         // SAFETY: the caller says what the network is; the logger as in `make`; the version is what

@@ -1,18 +1,18 @@
-//! TensorRT's log, passed on to `tracing` and kept for error messages.
+//! The log of one builder or runtime: what it passes on, and what it keeps for error messages.
 //!
-//! Every line becomes an event of target `tensorrt`: errors and warnings with their own level,
-//! TensorRT's "info" as debug and its "verbose" as trace, because both are for whoever works on a
-//! model and not for whoever uses it. Lines come from many threads at once.
+//! Every line also becomes an event of target `tensorrt`: errors and warnings with their own level,
+//! TensorRT's "info" as debug and its "verbose" as trace. Lines come from many threads at once, and
+//! those of all builders and runtimes of one library come together (see [`crate::relay`]).
 
 use std::collections::VecDeque;
-use std::ffi::{CStr, c_char, c_int};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, ThreadId};
 
-use crate::abi::callback::{Callback, Method, logger_info};
+use crate::abi::Ptr;
 use crate::abi::enums::Severity;
-use crate::abi::{Ptr, Table};
+use crate::relay::Relay;
 use crate::unwind::caught;
 
 /// How many lines are kept, of errors and of warnings each.
@@ -20,7 +20,8 @@ const KEPT: usize = 64;
 /// How many of them an error message repeats.
 const REPEATED: usize = 8;
 
-/// A function that gets every line, from many threads.
+/// A function that gets every line, from many threads; those of other builders and runtimes of the
+/// same library too, because a library has one log for all of them.
 pub type Sink = Arc<dyn Fn(Severity, &str) + Send + Sync>;
 
 /// What to do with the log beyond `tracing`.
@@ -45,7 +46,7 @@ impl fmt::Debug for LogOptions {
 #[derive(Default)]
 struct Lines {
     count: u64,
-    last: VecDeque<String>,
+    last: VecDeque<(ThreadId, String)>,
 }
 
 #[derive(Default)]
@@ -54,14 +55,13 @@ struct Kept {
     warnings: Lines,
 }
 
-struct State {
+/// The log of one object. It hears the library's relay, which outlives everything.
+pub(crate) struct Log {
+    relay: &'static Relay,
     options: LogOptions,
     kept: Mutex<Kept>,
     broken: AtomicBool,
 }
-
-/// An `ILogger`. It outlives every object that was made with it.
-pub(crate) struct Logger(Callback<State>);
 
 /// A moment in the log: lines after it belong to the call that is made now.
 #[derive(Clone, Copy)]
@@ -70,41 +70,74 @@ pub(crate) struct Mark {
     warnings: u64,
 }
 
-impl Logger {
-    pub(crate) fn new(table: Table, options: LogOptions) -> Arc<Self> {
-        let state = State { options, kept: Mutex::default(), broken: AtomicBool::new(false) };
-        let log = log as extern "C" fn(Ptr, c_int, *const c_char) as Method;
-        Arc::new(Self(Callback::new(table.logger_layout(), logger_info, &[log], state)))
+impl Log {
+    pub(crate) fn new(relay: &'static Relay, options: LogOptions) -> Arc<Self> {
+        let broken = AtomicBool::new(false);
+        let log = Arc::new(Self { relay, options, kept: Mutex::default(), broken });
+        relay.add(&log);
+        log
     }
 
+    /// The `ILogger` that the library is given.
     pub(crate) fn as_ptr(&self) -> Ptr {
-        self.0.as_ptr()
+        self.relay.as_ptr()
     }
 
     /// Now.
     pub(crate) fn mark(&self) -> Mark {
-        let kept = self.0.state().lock();
+        let kept = self.lock();
         Mark { errors: kept.errors.count, warnings: kept.warnings.count }
     }
 
     /// The last error lines.
     pub(crate) fn errors(&self) -> Vec<String> {
-        self.0.state().lock().errors.last.iter().cloned().collect()
+        self.lock().errors.last.iter().map(|(_, line)| line.clone()).collect()
     }
 
     /// The reason of a failure: what was logged since `mark`, in one line.
     pub(crate) fn reason(&self, mark: Mark) -> String {
-        self.errors_since(mark).unwrap_or_else(|| "the library logged no reason".to_owned())
+        let lines = self.lock().errors.since(mark.errors, |_| true);
+        lines.unwrap_or_else(|| "the library logged no reason".to_owned())
     }
 
-    /// The error lines since `mark`, in one line; `None` where there are none.
+    /// The error lines of this thread since `mark`, in one line; `None` where there are none. Those of
+    /// another thread may be about another builder.
     pub(crate) fn errors_since(&self, mark: Mark) -> Option<String> {
-        self.0.state().lock().errors.since(mark.errors)
+        self.lock().errors.since(mark.errors, |thread| thread == thread::current().id())
     }
 
-    /// The warnings since `mark`, in one line; `None` where there are none.
+    /// The warnings of this thread since `mark`, likewise.
     pub(crate) fn warnings_since(&self, mark: Mark) -> Option<String> {
-        self.0.state().lock().warnings.since(mark.warnings)
+        self.lock().warnings.since(mark.warnings, |thread| thread == thread::current().id())
+    }
+
+    /// Whether lines of this severity are passed on.
+    pub(crate) fn wants(&self, severity: Severity) -> bool {
+        severity < Severity::VERBOSE || self.options.verbose
+    }
+
+    /// Keeps a line and gives it to the sink. Never panics.
+    pub(crate) fn pass_on(&self, severity: Severity, line: &str) {
+        if severity <= Severity::ERROR {
+            self.lock().errors.keep(line);
+        } else if severity == Severity::WARNING {
+            self.lock().warnings.keep(line);
+        }
+        let Some(sink) = self.options.sink.as_ref() else { return };
+        if self.broken.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Err(message) = caught(|| sink(severity, line))
+            && !self.broken.swap(true, Ordering::Relaxed)
+        {
+            // the build goes on without a sink that panics; the warnings tell
+            let line = format!("the log sink panicked and gets no more lines: {message}");
+            self.lock().warnings.keep(&line);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -114,88 +147,47 @@ impl Lines {
         if self.last.len() == KEPT {
             self.last.pop_front();
         }
-        self.last.push_back(line.to_owned());
+        self.last.push_back((thread::current().id(), line.to_owned()));
     }
 
-    fn since(&self, count: u64) -> Option<String> {
-        let new = usize::try_from(self.count - count).unwrap_or(usize::MAX).min(REPEATED);
+    fn since(&self, count: u64, of: impl Fn(ThreadId) -> bool) -> Option<String> {
+        let new = usize::try_from(self.count - count).unwrap_or(usize::MAX);
         let first = self.last.len().saturating_sub(new);
-        let lines: Vec<&str> = self.last.range(first..).map(String::as_str).collect();
-        (!lines.is_empty()).then(|| lines.join("; "))
-    }
-}
-
-impl State {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn pass_on(&self, severity: Severity, line: &str) {
-        if severity <= Severity::ERROR {
-            self.lock().errors.keep(line);
-        } else if severity == Severity::WARNING {
-            self.lock().warnings.keep(line);
-        }
-        match severity {
-            Severity::INTERNAL_ERROR | Severity::ERROR => {
-                tracing::error!(target: "tensorrt", "{line}");
-            }
-            Severity::WARNING => tracing::warn!(target: "tensorrt", "{line}"),
-            Severity::INFO => tracing::debug!(target: "tensorrt", "{line}"),
-            _ => tracing::trace!(target: "tensorrt", "{line}"),
-        }
-        if let Some(sink) = &self.options.sink
-            && !self.broken.load(Ordering::Relaxed)
-        {
-            sink(severity, line);
-        }
-    }
-}
-
-extern "C" fn log(this: Ptr, severity: c_int, line: *const c_char) {
-    // SAFETY: the library calls it on the pointer of `Logger::as_ptr`, which outlives its objects.
-    let state = unsafe { Callback::<State>::state_of(this) };
-    let severity = Severity(severity);
-    if line.is_null() || (severity >= Severity::VERBOSE && !state.options.verbose) {
-        return;
-    }
-    // SAFETY: the library gives a string that ends with NUL and lives during the call.
-    let line = unsafe { CStr::from_ptr(line) };
-    let passed = caught(|| state.pass_on(severity, &line.to_string_lossy()));
-    if let Err(message) = passed
-        && !state.broken.swap(true, Ordering::Relaxed)
-    {
-        // the build goes on without a sink that panics; the warnings tell
-        let line = format!("the log sink panicked and gets no more lines: {message}");
-        state.lock().warnings.keep(&line);
+        let lines = self.last.range(first..).filter(|(thread, _)| of(*thread));
+        let lines: Vec<&str> = lines.map(|(_, line)| line.as_str()).collect();
+        let last = &lines[lines.len().saturating_sub(REPEATED)..];
+        (!last.is_empty()).then(|| last.join("; "))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::sync::atomic::AtomicUsize;
 
-    fn logger(verbose: bool, sink: impl Fn(Severity, &str) + Send + Sync + 'static) -> Arc<Logger> {
-        Logger::new(Table::V11, LogOptions { verbose, sink: Some(Arc::new(sink)) })
+    use super::*;
+    use crate::abi::Table;
+
+    fn logger(verbose: bool, sink: impl Fn(Severity, &str) + Send + Sync + 'static) -> Arc<Log> {
+        let options = LogOptions { verbose, sink: Some(Arc::new(sink)) };
+        Log::new(Relay::new(Table::V11), options)
     }
 
-    fn write(logger: &Logger, severity: Severity, line: &CStr) {
-        log(logger.as_ptr(), severity.0, line.as_ptr());
+    fn write(log: &Log, severity: Severity, line: &str) {
+        log.pass_on(severity, line);
     }
 
     #[test]
     fn a_failure_repeats_the_errors_since_its_call_only() {
         let logger = logger(false, |_, _| {});
-        write(&logger, Severity::ERROR, c"before");
+        write(&logger, Severity::ERROR, "before");
         let mark = logger.mark();
         assert_eq!(logger.reason(mark), "the library logged no reason");
-        write(&logger, Severity::WARNING, c"no error");
-        write(&logger, Severity::INTERNAL_ERROR, c"one");
-        write(&logger, Severity::ERROR, c"two \xff");
-        assert_eq!(logger.reason(mark), "one; two \u{fffd}");
+        write(&logger, Severity::WARNING, "no error");
+        write(&logger, Severity::INTERNAL_ERROR, "one");
+        write(&logger, Severity::ERROR, "two");
+        assert_eq!(logger.reason(mark), "one; two");
         assert_eq!(logger.warnings_since(mark).unwrap(), "no error");
-        assert_eq!(logger.errors(), ["before", "one", "two \u{fffd}"]);
+        assert_eq!(logger.errors(), ["before", "one", "two"]);
     }
 
     #[test]
@@ -203,7 +195,7 @@ mod tests {
         let logger = logger(false, |_, _| {});
         let mark = logger.mark();
         for _ in 0..1000 {
-            write(&logger, Severity::ERROR, c"x");
+            write(&logger, Severity::ERROR, "x");
         }
         assert_eq!(logger.errors().len(), KEPT);
         assert_eq!(logger.reason(mark).split("; ").count(), REPEATED);
@@ -211,18 +203,22 @@ mod tests {
 
     #[test]
     fn verbose_lines_pass_only_where_asked() {
-        for (verbose, expected) in [(false, 2), (true, 3)] {
-            let count = Arc::new(AtomicUsize::new(0));
-            let counter = Arc::clone(&count);
-            let logger = logger(verbose, move |_, _| {
-                counter.fetch_add(1, Ordering::Relaxed);
-            });
-            for severity in [Severity::VERBOSE, Severity::INFO, Severity::WARNING] {
-                write(&logger, severity, c"line");
-            }
-            log(logger.as_ptr(), 0, std::ptr::null());
-            assert_eq!(count.load(Ordering::Relaxed), expected);
+        for verbose in [false, true] {
+            let logger = logger(verbose, |_, _| {});
+            assert!(logger.wants(Severity::INFO) && logger.wants(Severity::ERROR));
+            assert_eq!(logger.wants(Severity::VERBOSE), verbose);
         }
+    }
+
+    #[test]
+    fn a_call_fails_by_errors_of_its_own_thread() {
+        let logger = logger(false, |_, _| {});
+        let mark = logger.mark();
+        let other = Arc::clone(&logger);
+        let wrote = std::thread::spawn(move || write(&other, Severity::ERROR, "elsewhere"));
+        wrote.join().unwrap();
+        assert_eq!(logger.errors_since(mark), None);
+        assert_eq!(logger.reason(mark), "elsewhere");
     }
 
     #[test]
@@ -237,15 +233,16 @@ mod tests {
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 let logger = Arc::clone(&logger);
-                std::thread::spawn(move || write(&logger, Severity::ERROR, c"a line"))
+                std::thread::spawn(move || write(&logger, Severity::ERROR, "a line"))
             })
             .collect();
         for thread in threads {
             thread.join().unwrap();
         }
-        write(&logger, Severity::ERROR, c"another");
+        write(&logger, Severity::ERROR, "another");
         assert!((1..=4).contains(&calls.load(Ordering::Relaxed)));
-        assert!(logger.warnings_since(mark).unwrap().contains("panicked"), "told as a warning");
+        let told = logger.lock().warnings.since(mark.warnings, |_| true);
+        assert!(told.unwrap().contains("panicked"), "told as a warning");
         assert_eq!(logger.errors().len(), 5, "lines are kept all the same");
     }
 }

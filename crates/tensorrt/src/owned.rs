@@ -7,14 +7,14 @@ use crate::abi::call::{Bool, delete, good, implementation};
 use crate::abi::{Ptr, Slots, Table};
 use crate::error::{Error, Result};
 use crate::library::Library;
-use crate::logger::Logger;
+use crate::logger::Log;
 
 /// An `I…` object with an implementation word. It keeps the library and the logger that it was made
 /// with; parents are kept by whoever has both.
 pub(crate) struct Owned {
     object: Ptr,
     // dropped after the object is deleted
-    logger: Arc<Logger>,
+    logger: Arc<Log>,
     library: Library,
 }
 
@@ -27,7 +27,7 @@ impl Owned {
     /// nobody else deletes, or something below 65536.
     pub(crate) unsafe fn new(
         library: &Library,
-        logger: &Arc<Logger>,
+        logger: &Arc<Log>,
         call: &'static str,
         make: impl FnOnce() -> Ptr,
     ) -> Result<Self> {
@@ -40,7 +40,7 @@ impl Owned {
     /// An object from one of the library's factories (`createInfer…_INTERNAL`).
     pub(crate) fn from_factory(
         library: &Library,
-        logger: &Arc<Logger>,
+        logger: &Arc<Log>,
         name: &'static std::ffi::CStr,
     ) -> Result<Self> {
         let object = library.make(name, logger)?;
@@ -100,7 +100,7 @@ impl Owned {
         &self.library
     }
 
-    pub(crate) fn logger(&self) -> &Arc<Logger> {
+    pub(crate) fn logger(&self) -> &Arc<Log> {
         &self.logger
     }
 

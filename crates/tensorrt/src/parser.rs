@@ -11,7 +11,7 @@ use crate::abi::call::{Bool, call, good};
 use crate::abi::enums::Severity;
 use crate::error::{Error, Result};
 use crate::library::{Library, text};
-use crate::logger::Logger;
+use crate::logger::Log;
 use crate::network::Network;
 
 /// More errors than this are counted and not copied.
@@ -141,7 +141,7 @@ impl fmt::Debug for OnnxParser<'_, '_> {
 /// A parser; it is deleted through its own table, and before its network.
 pub(crate) struct ParserObject {
     object: Ptr,
-    _logger: Arc<Logger>,
+    _logger: Arc<Log>,
     library: Library,
 }
 

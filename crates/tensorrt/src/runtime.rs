@@ -7,7 +7,7 @@ use crate::abi::call::call;
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::library::Library;
-use crate::logger::{LogOptions, Logger};
+use crate::logger::{Log, LogOptions};
 use crate::owned::Owned;
 
 /// Reads plans (`IRuntime`). Clones are the same runtime; its engines keep it alive.
@@ -42,7 +42,7 @@ impl Runtime {
     /// # Errors
     /// As [`Runtime::new`].
     pub fn with_log(library: &Library, options: LogOptions) -> Result<Self> {
-        let logger = Logger::new(library.table(), options);
+        let logger = Log::new(library.relay(), options);
         let owned = Owned::from_factory(library, &logger, c"createInferRuntime_INTERNAL")?;
         Ok(Self(Arc::new(Inner { owned, turn: Mutex::new(()) })))
     }
