@@ -42,7 +42,10 @@ pub fn install(folder: &Path, version: &str) -> io::Result<PathBuf> {
     };
     std::fs::create_dir_all(folder)?;
     let path = folder.join(format!("{library}.{numbers}"));
-    std::fs::copy(library_path()?, &path)?;
+    // a copy that is there already may be mapped: it is replaced, never written over
+    let part = folder.join(format!(".{library}.{numbers}.{}", std::process::id()));
+    std::fs::copy(library_path()?, &part)?;
+    std::fs::rename(&part, &path)?;
     for link in [
         folder.join(format!("{library}.{}", known.major)),
         folder.join(format!("{parser}.{}", known.major)),

@@ -2,9 +2,9 @@
 
 use std::ffi::c_int;
 use std::fmt;
-use std::ops::Deref;
 
-use crate::abi::call::{Text, call};
+use crate::abi::Ptr;
+use crate::abi::call::{Bool, Text, call};
 use crate::abi::enums::LayerInformationFormat;
 use crate::child::Child;
 use crate::context::ExecutionContext;
@@ -57,30 +57,44 @@ impl EngineInspector {
         })
     }
 
-    /// Asks about the engine as one context sees it: with the shapes that were set there.
+    /// Asks about the engine as one context sees it: with the shapes that were set there. The library
+    /// sees the context while `ask` runs and no longer.
     ///
     /// # Errors
     /// Where the context is of another engine or the library refuses it.
-    pub fn set_execution_context<'c>(
-        &'c mut self,
-        context: &'c ExecutionContext,
-    ) -> Result<InContext<'c>> {
+    pub fn with_execution_context<R>(
+        &mut self,
+        context: &ExecutionContext,
+        ask: impl FnOnce(&Self) -> R,
+    ) -> Result<R> {
+        /// Takes the context away again, also when `ask` panics.
+        struct Guard<'a>(&'a EngineInspector);
+        impl Drop for Guard<'_> {
+            fn drop(&mut self) {
+                // SAFETY: null is no context.
+                unsafe { self.0.set_context(std::ptr::null_mut()) };
+            }
+        }
         let object = context.object(self.child.engine())?;
-        let slot = self.child.owned().slots().engine_inspector.set_execution_context;
-        let turn = self.child.turn();
-        // SAFETY: a living `IEngineInspector`; the context is borrowed until `InContext` is dropped,
-        // which takes it away again.
-        let set = || unsafe { call!(self.child.owned().this(), slot, object) };
-        self.child.owned().confirmed("setExecutionContext", set)?;
-        drop(turn);
-        Ok(InContext { inspector: self })
+        // before the call: whatever it answers, the library may have kept the pointer
+        let guard = Guard(self);
+        // SAFETY: the context is borrowed until after the guard took it away.
+        let set = || unsafe { guard.0.set_context(object) };
+        guard.0.child.owned().confirmed("setExecutionContext", set)?;
+        Ok(ask(guard.0))
     }
 
-    fn answer(
-        &self,
-        call: &'static str,
-        ask: impl FnOnce(crate::abi::Ptr) -> Text,
-    ) -> Result<String> {
+    /// # Safety
+    /// `context` is null or a living context of the same engine, and is taken away before it is deleted.
+    unsafe fn set_context(&self, context: Ptr) -> Bool {
+        let owned = self.child.owned();
+        let slot = owned.slots().engine_inspector.set_execution_context;
+        let _turn = self.child.turn();
+        // SAFETY: a living `IEngineInspector`; the caller says what the context is.
+        unsafe { call!(owned.this(), slot, context) }
+    }
+
+    fn answer(&self, call: &'static str, ask: impl FnOnce(Ptr) -> Text) -> Result<String> {
         let owned = self.child.owned();
         let _turn = self.child.turn();
         let mark = owned.logger().mark();
@@ -94,39 +108,5 @@ impl EngineInspector {
 impl fmt::Debug for EngineInspector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "inspector of {:?}", self.child.engine())
-    }
-}
-
-/// An inspector that sees its engine through a context.
-///
-/// The context stays borrowed:
-/// ```compile_fail
-/// # fn f(mut inspector: tensorrt::EngineInspector, context: tensorrt::ExecutionContext) -> tensorrt::Result<()> {
-/// let there = inspector.set_execution_context(&context)?;
-/// drop(context);
-/// there.engine_information(tensorrt::LayerInformationFormat::Json)?;
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug)]
-pub struct InContext<'c> {
-    inspector: &'c mut EngineInspector,
-}
-
-impl Deref for InContext<'_> {
-    type Target = EngineInspector;
-
-    fn deref(&self) -> &EngineInspector {
-        self.inspector
-    }
-}
-
-impl Drop for InContext<'_> {
-    fn drop(&mut self) {
-        let owned = self.inspector.child.owned();
-        let slot = owned.slots().engine_inspector.set_execution_context;
-        let _turn = self.inspector.child.turn();
-        // SAFETY: a living `IEngineInspector`; null takes the context away.
-        unsafe { call!(owned.this(), slot, std::ptr::null_mut()) };
     }
 }

@@ -119,7 +119,7 @@ pub use engine::{Engine, EngineTensor};
 pub use error::{Error, Result};
 pub use find::{find, find_in};
 pub use host_memory::HostMemory;
-pub use inspector::{EngineInspector, InContext};
+pub use inspector::EngineInspector;
 pub use library::Library;
 pub use logger::{LogOptions, Sink};
 pub use network::{Network, TensorInfo};

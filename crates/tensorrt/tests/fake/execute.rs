@@ -4,8 +4,8 @@ use std::ffi::c_void;
 use std::sync::{Arc, Mutex};
 
 use tensorrt::{
-    DataType, Engine, Error, LayerInformationFormat, ProfileSelector, ProfilingVerbosity, Runtime,
-    Table, TensorIoMode, TensorLocation,
+    DataType, Engine, EngineInspector, Error, LayerInformationFormat, ProfileSelector,
+    ProfilingVerbosity, Runtime, Table, TensorIoMode, TensorLocation,
 };
 
 use crate::model;
@@ -123,13 +123,12 @@ fn an_inspector_sees_the_shapes_of_a_context() {
         context.set_input_shape("input", &[5, 3, 8, 8]).unwrap();
         let mut inspector = engine.create_inspector().unwrap();
         let open = inspector.engine_information(LayerInformationFormat::Json).unwrap();
-        let seen = inspector.set_execution_context(&context).unwrap();
-        let set = seen.engine_information(LayerInformationFormat::Json).unwrap();
-        drop(seen);
+        let ask = |seen: &EngineInspector| seen.engine_information(LayerInformationFormat::Json);
+        let set = inspector.with_execution_context(&context, ask).unwrap().unwrap();
         assert!(open.contains("-1,3,8,8") && set.contains("5,3,8,8"), "{open}\n{set}");
         assert_eq!(inspector.engine_information(LayerInformationFormat::Json).unwrap(), open);
         let mut foreign = other.create_inspector().unwrap();
-        assert!(foreign.set_execution_context(&context).is_err());
+        assert!(foreign.with_execution_context(&context, |_| ()).is_err());
         drop(context); // the inspector forgot it
         drop(inspector);
     });
