@@ -63,14 +63,15 @@ impl Class for Config {
         static TABLE: OnceLock<&'static Table> = OnceLock::new();
         TABLE.get_or_init(|| {
             let mut table = Vtable::new(Config::NAME);
-            fill_options(&mut table);
+            fill_flags(&mut table);
+            fill_limits(&mut table);
             fill_cache(&mut table);
             table.finish()
         })
     }
 }
 
-fn fill_options(table: &mut Vtable) {
+fn fill_flags(table: &mut Vtable) {
     let rows = slots().builder_config;
     table.set(rows.set_flag, set_flag);
     table.set(rows.clear_flag, clear_flag);
@@ -80,6 +81,10 @@ fn fill_options(table: &mut Vtable) {
             (state::<Config>(this).lock().flags & 1u32.unbounded_shl(flag as u32) != 0).into()
         }),
     );
+}
+
+fn fill_limits(table: &mut Vtable) {
+    let rows = slots().builder_config;
     table.set(
         rows.set_memory_pool_limit,
         method!((this: Ptr, pool: c_int, size: usize) {

@@ -66,6 +66,7 @@ impl Class for Engine {
             let mut table = Vtable::new(Engine::NAME);
             fill_facts(&mut table);
             fill_tensors(&mut table);
+            fill_places(&mut table);
             fill_children(&mut table);
             table.finish()
         })
@@ -128,6 +129,10 @@ fn fill_tensors(table: &mut Vtable) {
             engine.io("getTensorDataType", name).map_or(0, |io| io.tensor.data_type)
         }),
     );
+}
+
+fn fill_places(table: &mut Vtable) {
+    let rows = slots().engine;
     table.set(
         rows.get_tensor_location,
         method!((this: Ptr, name: Text) -> c_int {

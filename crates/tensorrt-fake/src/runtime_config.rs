@@ -70,6 +70,7 @@ impl Class for RuntimeConfig {
         TABLE.get_or_init(|| {
             let mut table = Vtable::new(RuntimeConfig::NAME);
             fill(&mut table);
+            fill_cache(&mut table);
             table.finish()
         })
     }
@@ -106,6 +107,10 @@ fn fill(table: &mut Vtable) {
         rows.get_cuda_graph_strategy,
         method!((this: Ptr) -> c_int { state::<RuntimeConfig>(this).lock().graphs }),
     );
+}
+
+fn fill_cache(table: &mut Vtable) {
+    let rows = slots().runtime_config;
     table.set_if(
         rows.create_runtime_cache,
         method!((this: Ptr) -> Ptr {
