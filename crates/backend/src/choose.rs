@@ -138,24 +138,29 @@ fn survey_one(id: BackendId, environment: &Environment) -> Survey {
         BackendId::OnnxruntimeCuda => Err(not_in_this_version(id)),
     };
     opened.unwrap_or_else(|error| {
-        let detail = match &error {
+        let missing = match id {
+            BackendId::Tensorrt | BackendId::TensorrtRtx => tensorrt::not_found(id, environment),
+            _ => None,
+        };
+        let detail = missing.unwrap_or_else(|| match &error {
             Error::Unavailable { reason, .. } => reason.clone(),
             other => other.to_string(),
-        };
+        });
         let hint = error.hint().map(str::to_owned);
         Survey { backend: id, works: false, version: None, device: None, detail, hint }
     })
 }
 
 fn survey_tensorrt(backend: &TensorRt) -> Survey {
-    let works = backend.can_build().is_ok();
+    let can_build = backend.can_build();
+    let works = can_build.is_ok();
     Survey {
         backend: backend.id(),
         works,
         version: Some(backend.version()),
         device: Some(backend.device()).filter(|_| works),
         detail: backend.detail(),
-        hint: (!works).then(|| "use it on a machine with an NVIDIA GPU and its driver".to_owned()),
+        hint: can_build.err().map(|(_, hint)| hint.to_owned()),
     }
 }
 

@@ -55,6 +55,16 @@ pub(crate) fn find_library(id: BackendId, environment: &Environment) -> Result<P
     found.map_err(|error| explain(id, None, error))
 }
 
+/// [`find_library`]'s answer in a few words where there is no library: the places may be many.
+pub(crate) fn not_found(id: BackendId, environment: &Environment) -> Option<String> {
+    match ::tensorrt::find_in(product(id), &own_folders(id, &environment.data)) {
+        Err(::tensorrt::Error::NotAvailable { product, looked_in }) => {
+            Some(format!("{product} was not found in any of {} places", looked_in.len()))
+        }
+        _ => None,
+    }
+}
+
 /// Folders below `data/runtime` that `cargo xtask setup` or the user filled, newest version first.
 fn own_folders(id: BackendId, data: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(data.join("runtime")).into_iter().flatten().flatten();
@@ -87,14 +97,16 @@ impl TensorRt {
         Ok(Self { id, library })
     }
 
-    /// Whether it builds engines on this machine; why not, else.
-    pub(crate) fn can_build(&self) -> Result<(), String> {
+    /// Whether it builds engines on this machine; else why not, and what would change that.
+    pub(crate) fn can_build(&self) -> Result<(), (String, &'static str)> {
         if !self.library.can_build() {
-            return Err("it is a runtime alone".to_owned());
+            let why = "it is a runtime alone and builds no engines".to_owned();
+            return Err((why, "install all of TensorRT: its builder and its ONNX parser"));
         }
         match (self.library.product(), device::gpu()) {
             (Product::TensorRt, Err(reason)) if self.library.note().is_none() => {
-                Err(format!("it builds only on a GPU, and here is {reason}"))
+                let why = format!("it builds only on a GPU, and here is {reason}");
+                Err((why, "use it on a machine with an NVIDIA GPU and its driver"))
             }
             _ => Ok(()),
         }
@@ -104,7 +116,7 @@ impl TensorRt {
     pub(crate) fn detail(&self) -> String {
         let mut parts = vec![self.library.path().display().to_string()];
         parts.extend(self.library.note());
-        parts.push(self.can_build().map_or_else(|why| why, |()| "builds engines".to_owned()));
+        parts.push(self.can_build().map_or_else(|(why, _)| why, |()| "builds engines".to_owned()));
         parts.push(CANNOT_RUN.to_owned());
         parts.extend(self.library.warning().map(str::to_owned));
         parts.join("; ")

@@ -1,3 +1,5 @@
+//! What is taken, what is passed over, and what is said about it.
+
 use super::*;
 
 fn nowhere() -> Environment {

@@ -1,3 +1,5 @@
+//! Real reports, and inspector JSON in its forms.
+
 use super::*;
 use crate::onnx::node::node;
 
