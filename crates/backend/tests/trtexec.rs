@@ -13,3 +13,5 @@ mod commands;
 mod ends;
 #[path = "trtexec/fixture.rs"]
 mod fixture;
+#[path = "trtexec/real.rs"]
+mod real;

@@ -60,17 +60,17 @@ fn quoted(word: &OsStr) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// `name:1x3x224x224,other:1`. A comma or a quote in a name would be read as the end of it.
+/// `name:1x3x224x224,other:1`. A comma or a quote in a name would be read as the end of it; a shape
+/// without sizes cannot be written before 10.
 fn join_shapes(shapes: &[(String, Vec<usize>)]) -> Result<String> {
     let mut joined = Vec::new();
     for (name, dims) in shapes {
-        if name.is_empty() || name.contains([',', '\'']) {
-            let reason = "its name cannot stand on the command line of trtexec".to_owned();
+        if name.is_empty() || name.contains([',', '\'']) || dims.is_empty() {
+            let reason = "its name or shape cannot stand on the command line of trtexec".to_owned();
             return Err(Error::Shape { input: name.clone(), reason });
         }
         let dims: Vec<String> = dims.iter().map(usize::to_string).collect();
-        let sizes = if dims.is_empty() { "scalar".to_owned() } else { dims.join("x") };
-        joined.push(format!("{name}:{sizes}"));
+        joined.push(format!("{name}:{}", dims.join("x")));
     }
     Ok(joined.join(","))
 }

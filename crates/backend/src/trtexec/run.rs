@@ -182,7 +182,7 @@ pub(crate) fn unusable(program: &Path, log: &Log) -> Option<Error> {
         return found(format!("trtexec lacks a library: {line}"), &hint);
     }
     let device = [
-        "Cuda failure: no CUDA-capable device",
+        "no CUDA-capable device",
         "Cannot find any available devices",
         "CUDA driver version is insufficient",
     ];

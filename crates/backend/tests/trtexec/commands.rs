@@ -51,7 +51,7 @@ fn show(text: &mut String, title: &str, command: Result<Command>) {
 
 #[test]
 fn builds() {
-    let shapes = [("input:0".to_owned(), vec![8, 3, 224, 224]), ("scale".to_owned(), vec![])];
+    let shapes = [("input:0".to_owned(), vec![8, 3, 224, 224]), ("scale".to_owned(), vec![1])];
     for version in versions() {
         let mut text = String::new();
         let mut case = |title: &str, spec: &BuildSpec<'_>| {
@@ -108,9 +108,9 @@ fn benchmarks() {
 }
 
 #[test]
-fn names_that_the_command_line_cannot_carry_are_refused() {
-    for name in ["a,b", "it's", ""] {
-        let shapes = [(name.to_owned(), vec![1])];
+fn what_the_command_line_cannot_carry_is_refused() {
+    for (name, dims) in [("a,b", vec![1]), ("it's", vec![1]), ("", vec![1]), ("scalar", vec![])] {
+        let shapes = [(name.to_owned(), dims)];
         let spec = BuildSpec { shapes: &shapes, ..plain() };
         let error = command::build(Version::new(10, 3, 0), &spec).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{error}");

@@ -143,8 +143,8 @@ fn the_last_words_are_errors_before_anything_else() {
     );
     let plain = read("Average on 10 runs - GPU latency: 1 ms\nonly\nthis");
     assert_eq!(plain.last_words(), ["only", "this"]);
-    let many: String = (0..100).map(|n| format!("[E] error {n}\n")).collect();
-    let log = read(&many);
+    let many: Vec<String> = (0..100).map(|n| format!("[E] error {n}")).collect();
+    let log = read(&many.join("\n"));
     assert_eq!((log.last_words().len(), log.errors().len()), (8, ERRORS));
     assert_eq!(log.last_words()[7], "error 99");
 }
