@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use backend::{BuildRequest, Choice, Chosen, Environment, Precision, onnx};
+use backend::{
+    BuildOptions, BuildRequest, Choice, Chosen, Environment, Fp16Route, Precision, onnx,
+};
 use clap::{Args, Subcommand};
 use pipeline::config::Span;
 use pipeline::stage::project_root;
@@ -11,6 +13,7 @@ use pipeline::{Digest, Exit, Fault};
 
 use crate::cache;
 use crate::isolate::{self, ByteSize, Finished, Isolation, Limits, Place};
+use crate::precision;
 use crate::store::prune::Options;
 use crate::store::{BUILDING, Store};
 use crate::text::{self, fault_of};
@@ -29,6 +32,12 @@ pub struct BuildArgs {
     /// Precision of the model; left out, it is read from the model's weights.
     #[arg(long)]
     pub precision: Option<Precision>,
+    /// How a float16 engine is asked for: typed (by a float16 model) or flag (from a float32 model).
+    #[arg(long, default_value = "typed", value_parser = fp16_route)]
+    pub fp16_route: Fp16Route,
+    /// Most scratch memory on the device, for example 4GiB.
+    #[arg(long, value_name = "SIZE")]
+    pub workspace: Option<ByteSize>,
     /// 0 (fast build) to 5 (fast engine).
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=5))]
     pub optimization_level: u8,
@@ -108,6 +117,11 @@ pub fn build(args: &BuildArgs) -> anyhow::Result<Exit> {
     let request = BuildRequest {
         optimization_level: args.optimization_level,
         shapes: &args.shapes,
+        options: BuildOptions {
+            workspace: args.workspace.map(ByteSize::get),
+            fp16_route: args.fp16_route,
+            ..BuildOptions::default()
+        },
         ..BuildRequest::new(&args.model, precision)
     };
     check_out(&args.out)?;
@@ -122,12 +136,16 @@ pub fn build(args: &BuildArgs) -> anyhow::Result<Exit> {
     let build_ns = i64::try_from(took.as_nanos()).unwrap_or(i64::MAX);
     let digest = Digest::of_file(&args.out)?;
     let bytes = i64::try_from(std::fs::metadata(&args.out)?.len()).unwrap_or(i64::MAX);
+    for text in &built.warnings {
+        crate::make::warn(text);
+    }
     if args.json {
         let line = serde_json::json!({
             "engine": args.out, "engine-digest": digest, "backend": backend.id(),
             "backend-version": backend.version(), "device": backend.device(),
             "precision-requested": precision, "precision-achieved": built.precision_achieved,
             "precision-share": built.precision_share, "layers": built.layers.len(),
+            "layers-from": built.layers_from, "cache": built.cache,
             "build-ns": build_ns, "bytes": bytes, "flags": built.flags,
             "peak-memory": peak_memory,
         });
@@ -142,7 +160,11 @@ pub fn build(args: &BuildArgs) -> anyhow::Result<Exit> {
             text::bytes(bytes),
         );
     }
-    Ok(Exit::Ok)
+    let (found, share) = (built.precision_achieved.as_str(), built.precision_share);
+    match precision::missed(backend.id(), precision, found, share) {
+        Some(fault) => Err(fault.into()),
+        None => Ok(Exit::Ok),
+    }
 }
 
 /// `fp16` when the model has float16 weights.
@@ -167,6 +189,12 @@ fn check_out(out: &Path) -> anyhow::Result<()> {
 fn part_of(out: &Path) -> PathBuf {
     let name = out.file_name().unwrap_or_default().to_string_lossy();
     out.with_file_name(format!("{BUILDING}{}-{name}", std::process::id()))
+}
+
+fn fp16_route(text: &str) -> Result<Fp16Route, String> {
+    let routes = [Fp16Route::Typed, Fp16Route::Flag];
+    let found = routes.into_iter().find(|route| route.as_str() == text);
+    found.ok_or_else(|| "expected typed or flag".to_owned())
 }
 
 /// Lists, shows or prunes the store.

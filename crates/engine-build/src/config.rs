@@ -1,6 +1,6 @@
 //! The `[engine-build]` table.
 
-use backend::{Choice, Precision};
+use backend::{BuildOptions, Choice, Fp16Route, Precision};
 use pipeline::config::{Bounded, Span};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -17,6 +17,10 @@ pub struct Config {
     pub precision: Option<Precisions>,
     /// 0 (fast build) to 5 (fast engine).
     pub optimization_level: Bounded<0, 5>,
+    /// How float16 engines are asked for.
+    pub fp16_route: Fp16Route,
+    /// Most scratch memory on the device; left out, the library's default.
+    pub workspace: Option<ByteSize>,
     /// What to do with the engine store and the timing caches.
     pub timing_cache: TimingCache,
     /// Rounds of cold against warm builds, with [`TimingCache::Cold`].
@@ -31,12 +35,34 @@ pub struct Config {
     pub time_limit: Option<Span>,
 }
 
+impl Config {
+    /// Precision that a model must have for an engine of the precision that is asked for.
+    pub fn model_precision(&self, asked: Precision) -> Precision {
+        match (asked, self.fp16_route) {
+            (Precision::Fp16, Fp16Route::Flag) => Precision::Fp32,
+            (asked, _) => asked,
+        }
+    }
+
+    /// Options of a build at a precision.
+    pub fn options(&self, precision: Precision) -> BuildOptions {
+        let lowered = self.model_precision(precision) != precision;
+        BuildOptions {
+            workspace: self.workspace.map(ByteSize::get),
+            fp16_route: if lowered { Fp16Route::Flag } else { Fp16Route::Typed },
+            ..BuildOptions::default()
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             backend: Choice::Auto,
             precision: None,
             optimization_level: Bounded::new(5).expect("5 is in range"),
+            fp16_route: Fp16Route::Typed,
+            workspace: None,
             timing_cache: TimingCache::Reuse,
             rounds: Bounded::new(1).expect("1 is in range"),
             require_cached: false,

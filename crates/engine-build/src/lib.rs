@@ -13,6 +13,7 @@ pub mod isolate;
 pub mod key;
 pub mod make;
 pub mod plan;
+pub mod precision;
 mod rows;
 mod say;
 pub mod stage;

@@ -172,6 +172,9 @@ fn build(
         } else if !engines.join(&file).exists() {
             file.clear();
         }
+        for text in &built.warnings {
+            warn(text);
+        }
         let took_ns = nanos(took);
         let entry = Entry {
             bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
@@ -180,6 +183,7 @@ fn build(
             precision_share: built.precision_share,
             timing_cache: built.cache,
             layers: built.layers,
+            layers_from: built.layers_from,
             ..Entry::new(recipe, &digest, file)
         };
         Ok((entry, took_ns, built.timing_cache))

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use backend::{Backend, BackendId, BuildRequest, Precision};
-use pipeline::Fault;
+use backend::{Backend, BuildRequest, Precision};
 use pipeline::artifact::{EngineRow, LayerRow, ModelRow};
 use pipeline::fault::exit_of;
 
 use crate::config::{Config, TimingCache};
 use crate::make::{Made, Maker};
 use crate::plan::Step;
+use crate::precision;
 use crate::say;
 use crate::store::Entry;
 
@@ -58,6 +58,7 @@ impl<'a> Rows<'a> {
         let path = self.root.join(&model.path);
         let request = BuildRequest {
             optimization_level: config.optimization_level.get() as u8,
+            options: config.options(precision),
             ..BuildRequest::new(&path, precision)
         };
         for &step in steps {
@@ -78,12 +79,17 @@ impl<'a> Rows<'a> {
         };
         let name = format!("{} {}", wanted.model.name, wanted.precision);
         say::built(&name, self.mode, wanted.round, &made, &shown);
+        let mut flags = made.entry.recipe.flags.clone();
+        if !made.entry.layers_from.is_empty() {
+            flags.push(format!("layers-from={}", made.entry.layers_from));
+        }
         let Made { entry, cache, counts, took_ns, .. } = made;
         let known = self.layers.iter().any(|layer| layer.engine_digest == entry.engine);
         if !known && !shown.is_empty() {
             self.layers.extend(layer_rows(&entry));
         }
-        let missed = missed(self.maker.backend.id(), wanted.precision, &entry);
+        let (found, share) = (entry.precision_achieved.as_str(), entry.precision_share);
+        let missed = precision::missed(self.maker.backend.id(), wanted.precision, found, share);
         let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         self.engines.push(EngineRow {
             engine_digest: entry.engine,
@@ -97,7 +103,7 @@ impl<'a> Rows<'a> {
             build_ns: took_ns,
             original_build_ns: entry.build_ns,
             bytes: entry.bytes,
-            flags: entry.recipe.flags,
+            flags,
             error: missed.as_ref().map(ToString::to_string),
             ..blank(self.maker.backend, wanted)
         });
@@ -127,26 +133,6 @@ impl<'a> Rows<'a> {
     pub(crate) fn summary(&self) -> String {
         say::summary(self.wanted, self.mode, &self.engines)
     }
-}
-
-/// Why an engine is not what was asked for: float16 was, and a backend that can do it stayed at float32.
-fn missed(backend: BackendId, asked: Precision, entry: &Entry) -> Option<Fault> {
-    let on_gpu = match backend {
-        BackendId::Tensorrt
-        | BackendId::TensorrtRtx
-        | BackendId::Trtexec
-        | BackendId::OnnxruntimeCuda => true,
-        // these compute float16 models in float32, always: recorded in the row, nothing that failed
-        BackendId::OnnxruntimeCpu | BackendId::Rten | BackendId::Sim => false,
-    };
-    let stayed = asked == Precision::Fp16 && entry.precision_achieved == Precision::Fp32.as_str();
-    (on_gpu && stayed).then(|| {
-        let share = entry.precision_share.map_or_else(String::new, |share| {
-            format!(": {:.0} % of the weighted layers compute at fp16", 100.0 * share)
-        });
-        Fault::verification(format!("fp16 was asked for and the engine stayed fp32{share}"))
-            .hint("layers.parquet tells the precision of each layer; ask for precision = [\"fp32\"] if that is what you want")
-    })
 }
 
 fn layer_rows(entry: &Entry) -> impl Iterator<Item = LayerRow> {

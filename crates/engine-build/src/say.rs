@@ -4,8 +4,9 @@ use pipeline::artifact::EngineRow;
 
 use crate::config::TimingCache;
 use crate::make::Made;
+use crate::precision::achieved;
 use crate::store::Entry;
-use crate::text::{self, achieved};
+use crate::text;
 
 /// One line for an engine, one for its timing cache where one is kept.
 pub(crate) fn built(name: &str, mode: TimingCache, round: u32, made: &Made, shown: &str) {
@@ -15,6 +16,10 @@ pub(crate) fn built(name: &str, mode: TimingCache, round: u32, made: &Made, show
     let place = if shown.is_empty() { "not kept" } else { shown };
     let how = how(mode, round, made);
     anstream::eprintln!("engine: {name} {achieved}: {how}, {size}, {place}");
+    let layers = made.entry.layers.len();
+    if made.cache != "engine-store" && layers > 0 {
+        anstream::eprintln!("layers: {layers}, from the {}", made.entry.layers_from);
+    }
     if let Some(meta) = &made.kept {
         let size = text::bytes(i64::try_from(meta.bytes).unwrap_or(i64::MAX));
         let builds = if meta.builds == 1 { "build" } else { "builds" };

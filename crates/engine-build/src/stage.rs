@@ -100,15 +100,18 @@ fn select<'a>(
     let mut selected = Vec::new();
     for &precision in wanted.as_slice() {
         let before = selected.len();
-        selected.extend(there.iter().copied().filter(|(_, own)| *own == precision));
+        let needed = config.model_precision(precision);
+        let fitting = there.iter().filter(|(_, own)| *own == needed);
+        selected.extend(fitting.map(|(model, _)| (*model, precision)));
         if selected.len() == before {
             let own: Vec<&str> = models.iter().map(|model| model.precision.as_str()).collect();
             let message = format!(
-                "[engine-build] precision asks for {precision}, but the models were exported as {}",
+                "[engine-build] precision asks for {precision}{}, but the models were exported as {}",
+                if needed == precision { "" } else { " made from a float32 model" },
                 own.join(", ")
             );
             return Err(Fault::config(message)
-                .hint(format!("add \"{precision}\" to precision in [onnx-export-verify]"))
+                .hint(format!("add \"{needed}\" to precision in [onnx-export-verify]"))
                 .into());
         }
     }

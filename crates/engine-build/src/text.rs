@@ -38,21 +38,6 @@ pub fn age(passed: std::time::Duration) -> String {
     }
 }
 
-/// `→ fp32`, with the share where it is not what was asked for.
-pub fn achieved(asked: &str, found: &str, share: Option<f64>) -> String {
-    match share {
-        _ if found == asked => format!("→ {found}"),
-        _ if found.is_empty() => "→ unknown precision".to_owned(),
-        Some(share) => {
-            let percent = 100.0 * share;
-            format!(
-                "→ {found} (not as asked: {percent:.0} % of the weighted layers compute at {asked})"
-            )
-        }
-        None => format!("→ {found} (not as asked)"),
-    }
-}
-
 /// Now, in UTC, to the second.
 pub fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()

@@ -1,133 +1,23 @@
 //! The binary as a user runs it, on a model of a few operators and a project of its own.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use std::fs;
-use std::path::{Path, PathBuf};
+#[path = "it/caches.rs"]
+mod caches;
+#[path = "it/kill.rs"]
+mod kill;
+#[path = "it/project.rs"]
+mod project;
 
-use assert_cmd::Command;
-use backend::onnx::node;
-use backend::onnx::proto::{DataType, GraphProto, ModelProto, OperatorSetIdProto};
+use std::fs;
+use std::path::Path;
+
 use backend::onnx::shape::Dim;
-use backend::onnx::tensor;
-use pipeline::artifact::{self, EngineRow, LayerRow, ModelRow};
-use pipeline::{Digest, Provenance, RunDir};
+use pipeline::Digest;
+use pipeline::artifact::{self, LayerRow};
 use predicates::prelude::*;
 use predicates::str::contains;
-use prost::Message as _;
 
-/// A project folder with a run folder in it.
-struct Project {
-    root: tempfile::TempDir,
-}
-
-impl Project {
-    fn new(backend: &str) -> Self {
-        let project = Self { root: tempfile::tempdir().unwrap() };
-        fs::create_dir(project.path("pipelines")).unwrap();
-        project.configure(&format!("backend = \"{backend}\""));
-        project
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    fn run_dir(&self) -> RunDir {
-        RunDir::new(self.path("run"))
-    }
-
-    fn configure(&self, table: &str) {
-        let text = format!("[pipeline]\nname = \"it\"\n[engine-build]\n{table}\n");
-        fs::write(self.path("pipelines/it.toml"), text).unwrap();
-    }
-
-    /// Puts models into `models.parquet` and their blobs into place, as stage 1 does.
-    fn export(&self, models: &[(&str, Vec<u8>)]) {
-        let rows: Vec<ModelRow> =
-            models.iter().map(|(precision, bytes)| self.model_row(precision, bytes)).collect();
-        artifact::write(&self.run_dir(), &rows, &Provenance::default()).unwrap();
-    }
-
-    fn model_row(&self, precision: &str, bytes: &[u8]) -> ModelRow {
-        let digest = Digest::of_bytes(bytes);
-        let path = format!("data/models/{digest}.onnx");
-        fs::create_dir_all(self.path("data/models")).unwrap();
-        fs::write(self.path(&path), bytes).unwrap();
-        ModelRow {
-            model_digest: digest.to_string(),
-            name: "tiny".into(),
-            precision: precision.into(),
-            source: "synthetic".into(),
-            seed: Some(1),
-            path,
-            opset: 17,
-            inputs: vec!["input: f32[1,3,8,8]".into()],
-            outputs: vec!["output: f32[1,4,8,8]".into()],
-            parameters: 112,
-            flops: None,
-            bytes: bytes.len() as i64,
-        }
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("engine-build"));
-        command.current_dir(self.root.path()).env("TAILMARK_ROOT", self.root.path());
-        command.env_remove("ORT_DYLIB_PATH").env_remove("TAILMARK_SIM").args(args);
-        command
-    }
-
-    fn stage(&self, extra: &[&str]) -> Command {
-        let mut command = self.command(&["run", "--pipeline", "pipelines/it.toml", "--run", "run"]);
-        command.args(extra);
-        command
-    }
-
-    fn engines(&self) -> Vec<EngineRow> {
-        artifact::read(&self.run_dir()).unwrap()
-    }
-}
-
-/// Conv → `activation`, 3 channels to 4, on 8×8.
-fn model(activation: &str, batch: &Dim) -> Vec<u8> {
-    let values: Vec<f32> = (0..108).map(|k| (k as f32).sin()).collect();
-    let dims = |channels| [batch.clone(), Dim::Fixed(channels), Dim::Fixed(8), Dim::Fixed(8)];
-    let float = DataType::Float as i32;
-    let window = vec![
-        node::attr_ints("kernel_shape", &[3, 3]),
-        node::attr_ints("pads", &[1, 1, 1, 1]),
-        node::attr_ints("strides", &[1, 1]),
-    ];
-    let graph = GraphProto {
-        name: "tiny".into(),
-        node: vec![
-            node::node("Conv", "conv", &["input", "w"], &["c"], window),
-            node::node(activation, "act", &["c"], &["output"], vec![]),
-        ],
-        initializer: vec![tensor::from_f32("w", &[4, 3, 3, 3], &values)],
-        input: vec![node::value_info("input", float, Some(&dims(3)))],
-        output: vec![node::value_info("output", float, Some(&dims(4)))],
-        ..GraphProto::default()
-    };
-    let model = ModelProto {
-        ir_version: 8,
-        graph: Some(graph),
-        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 17 }],
-        ..ModelProto::default()
-    };
-    model.encode_to_vec()
-}
-
-fn relu() -> Vec<u8> {
-    model("Relu", &Dim::Fixed(1))
-}
-
-fn files(folder: &Path) -> Vec<String> {
-    let listed = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<String> =
-        listed.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
-}
+use project::{Project, files, model, relu};
 
 #[test]
 fn the_second_run_is_served_from_the_store() {

@@ -40,6 +40,9 @@ pub struct Entry {
     pub timing_cache: Option<(u64, u64)>,
     /// The engine's layers.
     pub layers: Vec<Layer>,
+    /// Where the layers come from, in the backend's words; empty without layers.
+    #[serde(default)]
+    pub layers_from: String,
 }
 
 impl Entry {
@@ -58,6 +61,7 @@ impl Entry {
             precision_share: None,
             timing_cache: None,
             layers: Vec::new(),
+            layers_from: String::new(),
         }
     }
 }
