@@ -161,7 +161,7 @@ pub fn build(args: &BuildArgs) -> anyhow::Result<Exit> {
         );
     }
     let (found, share) = (built.precision_achieved.as_str(), built.precision_share);
-    match precision::missed(backend.id(), precision, found, share) {
+    match precision::missed(backend.capabilities(), precision, found, share) {
         Some(fault) => Err(fault.into()),
         None => Ok(Exit::Ok),
     }

@@ -1,6 +1,6 @@
 //! The precision that an engine has against the one that was asked for.
 
-use backend::{BackendId, Precision};
+use backend::{Capabilities, Precision};
 use pipeline::Fault;
 
 /// `→ fp32`, with the share where it is not what was asked for.
@@ -19,22 +19,15 @@ pub fn achieved(asked: &str, found: &str, share: Option<f64>) -> String {
 }
 
 /// Why an engine is not what was asked for: float16 was, and a backend that can do it stayed at float32.
+/// Others compute float16 models in float32, always: that is recorded in the row, and nothing that failed.
 pub fn missed(
-    backend: BackendId,
+    can: Capabilities,
     asked: Precision,
     found: &str,
     share: Option<f64>,
 ) -> Option<Fault> {
-    let on_gpu = match backend {
-        BackendId::Tensorrt
-        | BackendId::TensorrtRtx
-        | BackendId::Trtexec
-        | BackendId::OnnxruntimeCuda => true,
-        // these compute float16 models in float32, always: recorded in the row, nothing that failed
-        BackendId::OnnxruntimeCpu | BackendId::Rten | BackendId::Sim => false,
-    };
     let stayed = asked == Precision::Fp16 && found == Precision::Fp32.as_str();
-    (on_gpu && stayed).then(|| {
+    (can.native_fp16 && stayed).then(|| {
         let share = share.map_or_else(String::new, |share| {
             format!(": {:.0} % of the weighted layers compute at fp16", 100.0 * share)
         });

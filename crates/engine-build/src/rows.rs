@@ -89,7 +89,8 @@ impl<'a> Rows<'a> {
             self.layers.extend(layer_rows(&entry));
         }
         let (found, share) = (entry.precision_achieved.as_str(), entry.precision_share);
-        let missed = precision::missed(self.maker.backend.id(), wanted.precision, found, share);
+        let missed =
+            precision::missed(self.maker.backend.capabilities(), wanted.precision, found, share);
         let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         self.engines.push(EngineRow {
             engine_digest: entry.engine,
