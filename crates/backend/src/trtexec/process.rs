@@ -207,7 +207,9 @@ impl Group {
                 let id = self.child.id();
                 let what =
                     format!("process {id} was killed but does not end: it hangs in the driver");
-                return Err(io::Error::other(what));
+                // nothing more can be done; a second wait would be no shorter
+                self.reaped = true;
+                return Err(io::Error::new(io::ErrorKind::TimedOut, what));
             }
             std::thread::sleep(TICK / 10);
         }

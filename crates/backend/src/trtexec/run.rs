@@ -94,6 +94,9 @@ pub(crate) fn run(
 }
 
 fn not_run(program: &Path, error: &std::io::Error) -> Error {
+    if error.kind() == std::io::ErrorKind::TimedOut {
+        return Error::Engine { backend: ID, what: "ending trtexec", reason: error.to_string() };
+    }
     let reason = format!("{} could not be run: {error}", program.display());
     Error::Unavailable {
         backend: ID,

@@ -126,6 +126,23 @@ fn who_asked_for_a_build_can_cancel_it() {
     nothing_is_left(&machine);
 }
 
+/// Panics at the first question.
+struct Broken;
+
+impl Progress for Broken {
+    fn update(&self, _phase: &str, _done: u32, _total: u32) -> Flow {
+        panic!("on purpose, in a test")
+    }
+}
+
+#[test]
+fn a_panic_of_ours_leaves_no_program_behind() {
+    let machine = Machine::with("10.3.0", "fault=hang");
+    let panicked = std::panic::catch_unwind(|| fail(&machine, None, Some(&Broken)));
+    assert!(panicked.is_err());
+    nothing_is_left(&machine);
+}
+
 #[test]
 fn what_the_program_started_ends_with_it() {
     for (fault, limit) in [("children", Some(Duration::from_millis(500))), ("orphan", None)] {
