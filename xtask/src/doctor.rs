@@ -50,11 +50,19 @@ fn print(findings: &[Finding]) {
     let width = findings.iter().map(|finding| finding.what.len()).max().unwrap_or(0);
     for finding in findings {
         let mark = if finding.works { "\x1b[1;32m✓\x1b[0m" } else { "\x1b[2m–\x1b[0m" };
-        ui::data(&format!("  {mark} {:width$}  {}", finding.what, finding.detail));
+        ui::data(&format!("  {mark} {:width$}  {}", finding.what, short(&finding.detail)));
         if let Some(fix) = &finding.fix {
             ui::data(&format!("    {:width$}  \x1b[1;36mfix\x1b[0m: {fix}", ""));
         }
     }
+}
+
+/// A list of twenty folders is for `--json`.
+fn short(detail: &str) -> String {
+    const LONGEST: usize = 200;
+    let Some((end, _)) = detail.char_indices().nth(LONGEST) else { return detail.to_owned() };
+    let end = detail[..end].rfind(", ").unwrap_or(end);
+    format!("{}, … (all of it: cargo xtask doctor --json)", &detail[..end])
 }
 
 fn to_json(finding: &Finding) -> Value {
@@ -183,5 +191,19 @@ fn host() -> Finding {
         works: quiet,
         detail: format!("{cores} cores, {shown}"),
         fix: (!quiet).then(|| "other work is running: measured times will suffer".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lists_are_cut_at_an_entry() {
+        assert_eq!(short("not found in /a, /b"), "not found in /a, /b");
+        let folders: Vec<String> = (0..100).map(|n| format!("/ordner/ä{n}")).collect();
+        let text = short(&format!("not found in {}", folders.join(", ")));
+        assert!(text.starts_with("not found in /ordner/ä0, ") && text.len() < 300, "{text}");
+        assert!(text.contains(", … (all of it"), "{text}");
     }
 }

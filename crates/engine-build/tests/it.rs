@@ -7,6 +7,8 @@ mod caches;
 mod kill;
 #[path = "it/project.rs"]
 mod project;
+#[path = "it/rtx.rs"]
+mod rtx;
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! The steps of `cargo xtask test`.
 
+mod rtx;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -24,6 +26,7 @@ pub(super) struct State {
     project: Project,
     scratch: tempfile::TempDir,
     onnxruntime: bool,
+    rtx: Option<rtx::Fetched>,
     smoke_run: Option<PathBuf>,
 }
 
@@ -31,14 +34,15 @@ impl State {
     /// A state before the first step.
     pub(super) fn new(project: Project) -> anyhow::Result<Self> {
         let onnxruntime = project.onnxruntime().is_some();
-        Ok(Self { project, scratch: tempfile::tempdir()?, onnxruntime, smoke_run: None })
+        let scratch = tempfile::tempdir()?;
+        Ok(Self { project, scratch, onnxruntime, rtx: None, smoke_run: None })
     }
 }
 
 type Step = fn(&mut State) -> anyhow::Result<Outcome>;
 
 /// The steps in their order: what is quick and often broken comes first.
-pub(super) const STEPS: [(&str, Step); 13] = [
+pub(super) const STEPS: [(&str, Step); 15] = [
     ("format", |state| cargo(state, &["fmt", "--all", "--check"])),
     ("lints", |state| {
         cargo(
@@ -50,10 +54,12 @@ pub(super) const STEPS: [(&str, Step); 13] = [
     ("layering", layering),
     ("docs", docs),
     ("ONNX Runtime", |state| Ok(onnxruntime(state))),
+    ("TensorRT-RTX", |state| Ok(rtx::fetch(state))),
     ("tests", |state| cargo(state, &["test", "--release", "--workspace"])),
     ("smoke pipeline on sim", |state| smoke(state, "sim")),
     ("smoke pipeline on rten", |state| smoke(state, "rten")),
     ("smoke pipeline on onnxruntime-cpu", |state| smoke(state, "onnxruntime-cpu")),
+    ("real TensorRT-RTX builds", rtx::build),
     ("figures of the report, derived again", verify),
     ("notebook", notebook),
     ("pipeline files", pipeline_files),
