@@ -3,6 +3,8 @@
 
 #[path = "it/caches.rs"]
 mod caches;
+#[path = "it/isolation.rs"]
+mod isolation;
 #[path = "it/kill.rs"]
 mod kill;
 #[path = "it/project.rs"]

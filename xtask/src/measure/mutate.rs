@@ -70,6 +70,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let folder = args.keep.clone().unwrap_or_else(|| scratch.path().to_owned());
     std::fs::create_dir_all(&folder)?;
     let files = write_files(&models, args, &folder)?;
+    ui::note(&format!("library: {}", library.display()));
     let mut host = Host::new(parse, &["--rtx", "--stdin"]);
     host.environment("TENSORRT_RTX_LIB", &library);
     let started = Instant::now();
@@ -274,7 +275,7 @@ fn grow(host: &mut Host, cases: &[Case], rounds: u32) -> anyhow::Result<bool> {
         calm.len()
     ));
     let Some(slope) = growth::slope(&kib, WARM_UP) else {
-        ui::note(&format!("a slope needs {} rounds", WARM_UP + 4));
+        ui::note(&format!("a slope needs {} rounds", WARM_UP + 11));
         return Ok(false);
     };
     let a_file = |kib: f64| kib * 1024.0 / calm.len() as f64;

@@ -90,7 +90,7 @@ fn interval(logs: &[f64]) -> (f64, f64, f64) {
 }
 
 /// The 97.5 % quantile of Student's t, by the expansion in 1/df (Abramowitz and Stegun 26.7.5); right to 0.001 from 9 on.
-fn t_975(df: f64) -> f64 {
+pub(super) fn t_975(df: f64) -> f64 {
     const Z: f64 = 1.959_963_985;
     let z = |power: i32| Z.powi(power);
     let first = (z(3) + Z) / 4.0;

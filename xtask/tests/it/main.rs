@@ -12,5 +12,6 @@ mod chain;
 mod commands;
 mod environment;
 mod interrupt;
+mod mutate;
 mod setup;
 mod support;

@@ -38,10 +38,10 @@ impl Tail {
     /// Characters of a line that are kept.
     const WIDTH: usize = 240;
 
-    /// Adds a line; empty ones say nothing.
+    /// Adds a line; empty ones and the frames of a backtrace say nothing here.
     pub(super) fn push(&self, line: &str) {
         let line = line.trim();
-        if line.is_empty() {
+        if line.is_empty() || is_frame(line) {
             return;
         }
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,6 +56,12 @@ impl Tail {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().map(String::as_str).collect::<Vec<_>>().join(" | ")
     }
+}
+
+/// `12: name` or `at file:line`, as Rust writes a backtrace.
+fn is_frame(line: &str) -> bool {
+    let number = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    line.starts_with("at ") || (number.len() < line.len() && number.starts_with(": "))
 }
 
 /// At most `most` characters, control characters as blanks, with a mark where something was cut.
@@ -95,6 +101,8 @@ mod tests {
         for index in 0..20 {
             tail.push(&format!("line {index}\n"));
             tail.push("  ");
+            tail.push("   3: core::panicking::panic_fmt");
+            tail.push("             at /rustc/library/core/src/panicking.rs:55");
         }
         tail.push(&"x".repeat(1000));
         let text = tail.text();

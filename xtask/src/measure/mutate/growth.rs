@@ -1,5 +1,7 @@
 //! Whether memory grows: a straight line through the resident memory after each round.
 
+use crate::measure::paired::t_975;
+
 /// A fitted slope with its interval.
 #[derive(Debug, PartialEq)]
 pub(super) struct Slope {
@@ -12,10 +14,10 @@ pub(super) struct Slope {
 }
 
 /// Least squares over the rounds, without the first few in which heaps and caches fill.
-/// `None` for fewer than 4 rounds.
+/// `None` for fewer than 11 rounds.
 pub(super) fn slope(kib: &[u64], skipped: usize) -> Option<Slope> {
     let points = kib.get(skipped..)?;
-    if points.len() < 4 {
+    if points.len() < 11 {
         return None;
     }
     let n = points.len() as f64;
@@ -25,18 +27,7 @@ pub(super) fn slope(kib: &[u64], skipped: usize) -> Option<Slope> {
     let estimate = values().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum::<f64>() / square;
     let residual: f64 = values().map(|(x, y)| (y - mean_y - estimate * (x - mean_x)).powi(2)).sum();
     let error = (residual / (n - 2.0) / square).sqrt();
-    Some(Slope { estimate, half: student(points.len() - 2) * error, n: points.len() })
-}
-
-/// The 97.5 % quantile of Student's t; exact to 1 % above 30 degrees of freedom by its first two terms.
-fn student(degrees: usize) -> f64 {
-    const TABLE: [f64; 30] = [
-        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
-        2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056,
-        2.052, 2.048, 2.045, 2.042,
-    ];
-    let known = degrees.checked_sub(1).and_then(|index| TABLE.get(index));
-    known.copied().unwrap_or_else(|| 1.96 + 2.37 / degrees as f64)
+    Some(Slope { estimate, half: t_975(n - 2.0) * error, n: points.len() })
 }
 
 #[cfg(test)]
@@ -52,6 +43,5 @@ mod tests {
         let found = slope(&flat, 3).unwrap();
         assert!(found.estimate.abs() < found.half, "{found:?}");
         assert_eq!(slope(&flat[..6], 3), None);
-        assert!((student(2) - 4.303).abs() < 1e-9 && (student(60) - 2.0).abs() < 0.01);
     }
 }

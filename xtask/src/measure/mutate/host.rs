@@ -100,6 +100,7 @@ impl Host {
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::null()) // the library prints past its logger
             .spawn()
             .map_err(|error| {
                 Fault::environment(format!("cannot start {}: {error}", self.program.display()))

@@ -1,7 +1,7 @@
 //! Damaged ONNX files from whole ones: a pure function of the file and a seed.
 //!
 //! ONNX is protobuf: a file is a row of fields, each a key, and for most of them a length and that many
-//! bytes. Damage of bytes alone is caught by the first layer of any reader; the last two kinds keep the file
+//! bytes. Damage of bytes alone is caught by the first layer of any reader; the last four kinds keep the file
 //! well-formed, so that they reach what stands behind it.
 
 use std::fmt;
@@ -23,12 +23,22 @@ pub(super) enum Kind {
     Gone,
     /// Bits are turned over inside of one node, where its names and attributes are.
     Node,
+    /// A dimension, a type or an integer attribute becomes another one, up to 2⁶⁴ − 1.
+    Number,
 }
 
 impl Kind {
     /// All kinds, in the order in which they take turns.
-    pub(super) const ALL: [Self; 7] =
-        [Self::Bits, Self::Cut, Self::Splice, Self::Length, Self::Twice, Self::Gone, Self::Node];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Bits,
+        Self::Cut,
+        Self::Splice,
+        Self::Length,
+        Self::Twice,
+        Self::Gone,
+        Self::Node,
+        Self::Number,
+    ];
 }
 
 impl fmt::Display for Kind {
@@ -41,6 +51,7 @@ impl fmt::Display for Kind {
             Self::Twice => "node twice",
             Self::Gone => "node gone",
             Self::Node => "bits of a node",
+            Self::Number => "number changed",
         })
     }
 }
@@ -63,6 +74,7 @@ pub(super) fn damage(file: &[u8], kind: Kind, seed: u64) -> Vec<u8> {
         }
         Kind::Length => lengthen(&mut bytes, &mut dice),
         Kind::Twice | Kind::Gone | Kind::Node => change_node(&mut bytes, kind, &mut dice),
+        Kind::Number => change_number(&mut bytes, &mut dice),
     }
     bytes
 }
@@ -95,30 +107,81 @@ fn lengthen(bytes: &mut Vec<u8>, dice: &mut Dice) {
 /// Field of the model that holds the graph, and field of the graph that holds a node.
 const GRAPH: u64 = 7;
 const NODE: u64 = 1;
+/// The numbers that shape a network: integers of attributes, dimensions and element types of weights,
+/// dimensions and element types of inputs.
+const NUMBERS: [&[u64]; 6] = [
+    &[GRAPH, NODE, 5, 3],
+    &[GRAPH, NODE, 5, 8],
+    &[GRAPH, 5, 1],
+    &[GRAPH, 5, 2],
+    &[GRAPH, 11, 2, 1, 2, 1, 1],
+    &[GRAPH, 11, 2, 1, 1],
+];
 
 fn change_node(bytes: &mut Vec<u8>, kind: Kind, dice: &mut Dice) {
-    let top = fields(bytes, 0, bytes.len());
-    let Some(graph) = top.iter().find(|field| field.number == GRAPH) else { return };
-    let inner = fields(bytes, graph.body, graph.end);
-    let nodes: Vec<&Field> = inner.iter().filter(|field| field.number == NODE).collect();
-    if nodes.is_empty() {
-        return;
-    }
-    let node = nodes[dice.below(nodes.len())];
-    let mut body = bytes[graph.body..graph.end].to_vec();
-    let (start, end) = (node.start - graph.body, node.end - graph.body);
-    match kind {
-        Kind::Twice => {
-            let copy = body[start..end].to_vec();
-            let at = inner[dice.below(inner.len())].start - graph.body;
-            body.splice(at..at, copy);
+    let changed = rewrite(bytes, &[GRAPH, NODE], dice, &mut |node, dice| match kind {
+        Kind::Twice => [node, node].concat(),
+        Kind::Gone => Vec::new(),
+        _ => {
+            let mut node = node.to_vec();
+            let body = fields(&node, 0, node.len()).first().map_or(0, |field| field.body);
+            flip(&mut node[body..], dice);
+            node
         }
-        Kind::Gone => drop(body.drain(start..end)),
-        _ => flip(&mut body[node.body - graph.body..end], dice),
+    });
+    if let Some(changed) = changed {
+        *bytes = changed;
     }
-    let length = varint(body.len() as u64);
-    bytes.splice(graph.body..graph.end, body);
-    bytes.splice(graph.length_at..graph.body, length);
+}
+
+fn change_number(bytes: &mut Vec<u8>, dice: &mut Dice) {
+    const ABSURD: [u64; 9] =
+        [0, 1, 2, 7, 255, 1 << 31, (1 << 31) - 1, 1 << 62, (-1_i64).cast_unsigned()];
+    let first = dice.below(NUMBERS.len());
+    for path in NUMBERS.iter().cycle().skip(first).take(NUMBERS.len()) {
+        let changed = rewrite(bytes, path, dice, &mut |field, dice| {
+            let found = fields(field, 0, field.len());
+            let Some(found) = found.first() else { return field.to_vec() };
+            let number = varint(ABSURD[dice.below(ABSURD.len())]);
+            // several numbers may stand in one field, with a length
+            let head = if found.length_at < found.body {
+                [&field[..found.length_at], &varint(number.len() as u64)].concat()
+            } else {
+                field[..found.body].to_vec()
+            };
+            [head, number].concat()
+        });
+        if let Some(changed) = changed {
+            *bytes = changed;
+            return;
+        }
+    }
+}
+
+/// What is done to a field, its key included.
+type Change<'a> = &'a mut dyn FnMut(&[u8], &mut Dice) -> Vec<u8>;
+
+/// The message with one field changed that lies on the path of field numbers; one is chosen where there
+/// are several. The lengths around it are set anew. `None` when there is no such field.
+fn rewrite(message: &[u8], path: &[u64], dice: &mut Dice, change: Change<'_>) -> Option<Vec<u8>> {
+    let (number, rest) = path.split_first()?;
+    let all = fields(message, 0, message.len());
+    let here: Vec<&Field> = all.iter().filter(|field| field.number == *number).collect();
+    let first = dice.below(here.len());
+    for field in here.iter().cycle().skip(first).take(here.len()) {
+        let new = if rest.is_empty() {
+            Some(change(&message[field.start..field.end], dice))
+        } else if let Some(body) = rewrite(&message[field.body..field.end], rest, dice, change) {
+            let key = &message[field.start..field.length_at];
+            Some([key, &varint(body.len() as u64), &body].concat())
+        } else {
+            None
+        };
+        if let Some(new) = new {
+            return Some([&message[..field.start], &new, &message[field.end..]].concat());
+        }
+    }
+    None
 }
 
 /// A field of a message, by offsets into the file.
@@ -237,7 +300,9 @@ mod tests {
     #[test]
     fn nodes_come_and_go_in_a_well_formed_file() {
         let bytes = tiny();
-        for (kind, difference) in [(Kind::Twice, 1), (Kind::Gone, -1), (Kind::Node, 0)] {
+        for (kind, difference) in
+            [(Kind::Twice, 1), (Kind::Gone, -1), (Kind::Node, 0), (Kind::Number, 0)]
+        {
             for seed in 0..20 {
                 let changed = damage(&bytes, kind, seed);
                 let top = fields(&changed, 0, changed.len());
