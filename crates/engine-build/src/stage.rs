@@ -60,7 +60,9 @@ impl Stage for EngineBuild {
         for (model, precision) in selected {
             rows.add(model, precision, config, &steps);
             if isolate::interrupted() {
-                break; // the rows so far are written, and their error ends the stage with exit 5
+                // the rows so far are written; a build that was done by then has no error of its own
+                rows.first_error.get_or_insert_with(|| Fault::incomplete("interrupted").into());
+                break;
             }
         }
         let provenance = provenance(context.provenance(), backend.as_ref());

@@ -2,6 +2,7 @@
 //! what it does to its process must be one row with an error, and nothing more.
 
 use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -118,6 +119,7 @@ fn lives(process: &std::path::Path) -> bool {
 fn hanging(project: &Project) -> (Child, PathBuf) {
     let mut command = project.build("run", 0);
     command.args(["--set", "engine-build.timing-cache=cold"]).stderr(Stdio::null());
+    command.process_group(0);
     let parent = command.env("TENSORRT_FAKE_FAULT", "hang").spawn().unwrap();
     let begun = Instant::now();
     loop {
@@ -152,7 +154,10 @@ fn a_builder_dies_with_its_parent_and_leaves_no_lock() {
         let (mut parent, builder) = hanging(&project);
         assert!(lives(&builder));
         parent.kill().unwrap();
-        gone(&builder, Duration::from_secs(2));
+        println!(
+            "the builder is gone {:.1?} after its parent",
+            gone(&builder, Duration::from_secs(2))
+        );
         parent.wait().unwrap();
         let out =
             project.build("run", 0).arg("--set").arg("engine-build.timing-cache=cold").output();
@@ -163,13 +168,44 @@ fn a_builder_dies_with_its_parent_and_leaves_no_lock() {
     }
 }
 
+/// Processes at work in the project's folder.
+fn at_work(project: &Project) -> Vec<PathBuf> {
+    let root = project.path("").canonicalize().unwrap();
+    let all = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    all.filter(|process| fs::read_link(process.join("cwd")).is_ok_and(|folder| folder == root))
+        .filter(|process| lives(process))
+        .collect()
+}
+
+#[test]
+fn whenever_the_parent_dies_no_builder_stays() {
+    let project = project("", &[("fp32", relu())]);
+    for round in 0..20 {
+        let mut command = project.build("run", 0);
+        command.env("TENSORRT_FAKE_FAULT", "hang").stderr(Stdio::null());
+        let mut parent = command.spawn().unwrap();
+        // from before the builder is started until it hangs in the library
+        std::thread::sleep(Duration::from_millis(3 * round));
+        parent.kill().unwrap();
+        parent.wait().unwrap();
+        let begun = Instant::now();
+        while !at_work(&project).is_empty() {
+            assert!(begun.elapsed() < Duration::from_secs(2), "round {round}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    let out = project.build("run", 0).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+}
+
 #[test]
 fn an_interruption_ends_the_builder_and_cleans_up() {
     let project = project("", &[("fp32", relu()), ("fp32", chain(1, 2))]);
-    for signal in ["INT", "TERM"] {
+    // to the stage alone, and to its whole group, as a terminal does
+    for (signal, group) in [("-TERM", ""), ("-INT", ""), ("-INT", "-")] {
         let (mut parent, builder) = hanging(&project);
-        let sent =
-            Command::new("kill").arg(format!("-{signal}")).arg(parent.id().to_string()).status();
+        let receiver = format!("{group}{}", parent.id());
+        let sent = Command::new("kill").args([signal, "--", &receiver]).status();
         assert!(sent.unwrap().success());
         assert_eq!(parent.wait().unwrap().code(), Some(5));
         assert!(!lives(&builder));
