@@ -4,6 +4,7 @@ use pipeline::Verdict;
 use pipeline::artifact::{ClaimRow, ComparisonRow, SummaryRow};
 use stats::Share;
 
+use crate::builds;
 use crate::claims;
 use crate::compare::{self, Rules, Side};
 use crate::config::Config;
@@ -22,7 +23,9 @@ pub struct Analysis {
     pub run: Run,
     /// One a case, in the order of `run.cases`.
     pub summaries: Vec<CaseSummary>,
-    /// One a case, likewise.
+    /// Engines that no case runs, with their times to build alone.
+    pub builds: Vec<CaseSummary>,
+    /// One a case, in the order of `run.cases`.
     pub verdicts: Vec<CaseVerdict>,
     /// Every case against the baseline.
     pub comparison: Vec<ComparisonRow>,
@@ -45,18 +48,21 @@ impl Analysis {
             .collect();
         let skipped =
             |name: &str| run.cases.iter().find(|case| case.name == name).and_then(Case::skipped);
+        let builds = builds::alone(&run.cases, &run.engines, &asked);
+        let all: Vec<&CaseSummary> = summaries.iter().chain(&builds).collect();
         let claims = config
             .claims
             .iter()
-            .map(|claim| claims::judge(claim, &summaries, skipped, asked.confidence))
+            .map(|claim| claims::judge(claim, &all, skipped, asked.confidence))
             .collect();
         let comparison = against_baseline(&run, &summaries, &config);
-        Self { name, config, run, summaries, verdicts, comparison, claims }
+        Self { name, config, run, summaries, builds, verdicts, comparison, claims }
     }
 
     /// Rows of `summary.parquet`.
     pub fn summary_rows(&self) -> Vec<SummaryRow> {
-        self.summaries.iter().flat_map(|summary| summary.rows.iter().cloned()).collect()
+        let all = self.summaries.iter().chain(&self.builds);
+        all.flat_map(|summary| summary.rows.iter().cloned()).collect()
     }
 
     /// The row of a case, a comparison and a metric against the baseline.

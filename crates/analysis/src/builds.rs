@@ -118,13 +118,55 @@ pub(crate) fn paired(
 
 /// Times to build the engine of a case, from every build with the same key.
 pub(crate) fn add(summary: &mut CaseSummary, case: &Case, engines: &[EngineRow], asked: &Asked) {
-    let Some(setup) = case.setup() else { return };
-    let Some(own) = engines.iter().find(|engine| {
-        engine.engine_digest == setup.engine_digest && !engine.engine_digest.is_empty()
-    }) else {
-        return;
+    let own = case.setup().and_then(|setup| {
+        let built = |row: &&EngineRow| row.engine_digest == setup.engine_digest;
+        engines.iter().filter(|row| !row.engine_digest.is_empty()).find(built)
+    });
+    if let Some(own) = own {
+        add_times(summary, &times(&own.engine_key, engines), asked);
+    }
+}
+
+/// Engines that were built cold and warm and that no case runs, each as a case without samples: `build-fp16`,
+/// or `build-fp16-<digits of its key>` when there are several. Of a run without cases, every engine.
+pub(crate) fn alone(cases: &[Case], engines: &[EngineRow], asked: &Asked) -> Vec<CaseSummary> {
+    let built = || engines.iter().filter(|row| row.error.is_none());
+    let runs = |key: &str| {
+        let digests = engines.iter().filter(|row| row.engine_key == key);
+        let mut digests = digests.map(|row| row.engine_digest.as_str());
+        digests.any(|digest| {
+            let setups = cases.iter().filter_map(Case::setup);
+            setups.into_iter().any(|setup| setup.engine_digest == digest)
+        })
     };
-    for times in times(&own.engine_key, engines) {
+    let compared = |key: &str| {
+        let times = times(key, engines);
+        [Build::Cold, Build::Warm].iter().all(|kind| times.iter().any(|t| t.kind == *kind))
+    };
+    let mut firsts: Vec<&EngineRow> = Vec::new();
+    for row in built().filter(|row| cases.is_empty() || compared(&row.engine_key)) {
+        let known = firsts.iter().any(|first| first.engine_key == row.engine_key);
+        if !known && !runs(&row.engine_key) {
+            firsts.push(row);
+        }
+    }
+    let name = |row: &EngineRow| {
+        let same = |other: &&&EngineRow| other.precision_requested == row.precision_requested;
+        let key: String = row.engine_key.chars().take(12).collect();
+        let several = firsts.iter().filter(same).count() > 1;
+        let key = if several { format!("-{key}") } else { String::new() };
+        format!("build-{}{key}", row.precision_requested)
+    };
+    let summarize = |row: &&EngineRow| {
+        let mut summary = CaseSummary::empty(name(row));
+        add_times(&mut summary, &times(&row.engine_key, engines), asked);
+        summary
+    };
+    firsts.iter().map(summarize).collect()
+}
+
+fn add_times(summary: &mut CaseSummary, times: &[Times], asked: &Asked) {
+    for times in times {
         let Some((estimate, within)) = times.mean(asked.confidence) else { continue };
         let n = times.rounds.len();
         let draft = Draft {

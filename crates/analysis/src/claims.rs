@@ -117,7 +117,7 @@ impl<'de> Deserialize<'de> for Claim {
 /// Judges a claim by the cases of a run; `skipped` says why a case has no numbers.
 pub fn judge(
     claim: &Claim,
-    cases: &[CaseSummary],
+    cases: &[&CaseSummary],
     skipped: impl Fn(&str) -> Option<String>,
     confidence: Confidence,
 ) -> ClaimRow {
@@ -201,10 +201,10 @@ fn decide(claim: &Claim, row: &ClaimRow) -> &'static str {
 
 fn find<'a>(
     term: &Term,
-    cases: &'a [CaseSummary],
+    cases: &[&'a CaseSummary],
     skipped: &impl Fn(&str) -> Option<String>,
 ) -> Result<Found<'a>, String> {
-    let Some(case) = cases.iter().find(|case| case.case == term.case) else {
+    let Some(&case) = cases.iter().find(|case| case.case == term.case) else {
         let names: Vec<&str> = cases.iter().map(|case| case.case.as_str()).collect();
         return Err(format!(
             "this run has no case `{}`{}",

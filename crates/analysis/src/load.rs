@@ -7,7 +7,7 @@ use pipeline::artifact::{
     self, Artifact, CaseRow, EngineRow, ModelRow, TelemetryRow, VerifyRow, provenance_of,
 };
 use pipeline::samples::{self, Phase, Sample};
-use pipeline::{Fault, Provenance, RunDir, Verdict};
+use pipeline::{Fault, PipelineFile, Provenance, RunDir, Verdict};
 
 /// Everything that was measured.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct Run {
     pub models: Vec<ModelRow>,
     /// Verification; empty when there is no file.
     pub verify: Vec<VerifyRow>,
-    /// Footer of `cases.parquet`.
+    /// Footer of `cases.parquet`, or of `engines.parquet` in a run that measured nothing.
     pub provenance: Provenance,
     /// Why the run is not whole; empty when it is.
     pub interrupted: Vec<String>,
@@ -86,13 +86,16 @@ impl Case {
 /// Reads a run folder.
 ///
 /// # Errors
-/// Exit 2 when there is neither `cases.parquet` nor a sample, or when a file is damaged or newer.
+/// Exit 2 when there is neither `cases.parquet` nor a sample, unless the pipeline builds engines and runs none;
+/// and when a file is damaged or newer.
 pub fn load(dir: &RunDir, baseline: &str) -> anyhow::Result<Run> {
     let names = names_of_samples(dir);
     let cases_path = dir.artifact(CaseRow::NAME);
     let mut interrupted = Vec::new();
     let (rows, provenance) = if cases_path.exists() {
         (artifact::read::<CaseRow>(dir)?, provenance_of(&cases_path)?)
+    } else if names.is_empty() && builds_alone(dir) {
+        (Vec::new(), provenance_of(&dir.artifact(EngineRow::NAME))?)
     } else if names.is_empty() {
         return Err(Fault::config(format!("{} does not exist", cases_path.display()))
             .hint("run the stage runner on this run folder first")
@@ -132,6 +135,13 @@ pub fn load(dir: &RunDir, baseline: &str) -> anyhow::Result<Run> {
         provenance,
         interrupted,
     })
+}
+
+/// Whether the pipeline has no runner and its engines were built.
+fn builds_alone(dir: &RunDir) -> bool {
+    let pipeline = PipelineFile::load(&dir.pipeline_toml(), &[]);
+    let has_runner = pipeline.and_then(|file| file.has("runner")).unwrap_or(true);
+    !has_runner && dir.artifact(EngineRow::NAME).exists()
 }
 
 fn read_optional<A: Artifact>(dir: &RunDir) -> anyhow::Result<Option<Vec<A>>> {

@@ -43,6 +43,11 @@ pub struct CaseSummary {
 }
 
 impl CaseSummary {
+    /// A case of which nothing is known yet.
+    pub(crate) fn empty(case: String) -> Self {
+        Self { case, rows: Vec::new(), rounds: BTreeMap::new(), series: Vec::new() }
+    }
+
     /// The row of a metric.
     pub fn row(&self, metric: Metric) -> Option<&SummaryRow> {
         let name = metric.to_string();
@@ -73,15 +78,9 @@ pub(crate) struct Draft {
 
 /// Sums up one case; `engines` are all builds of the run.
 pub fn summarize(case: &Case, engines: &[EngineRow], asked: &Asked) -> CaseSummary {
-    let mut summary = CaseSummary {
-        case: case.name.clone(),
-        rows: Vec::new(),
-        rounds: BTreeMap::new(),
-        series: Quantity::ALL
-            .into_iter()
-            .filter_map(|quantity| Series::of(case, quantity))
-            .collect(),
-    };
+    let series = Quantity::ALL.into_iter().filter_map(|quantity| Series::of(case, quantity));
+    let mut summary =
+        CaseSummary { series: series.collect(), ..CaseSummary::empty(case.name.clone()) };
     add_throughput(&mut summary, case, asked);
     for series in summary.series.clone() {
         add_moments(&mut summary, &series, asked);

@@ -200,7 +200,9 @@ pub fn report(analysis: &Analysis, provenance: &Provenance) -> Report {
 
 fn subtitle(analysis: &Analysis) -> String {
     let row = analysis.run.cases.iter().find_map(|case| case.setup());
-    let Some(row) = row else { return "no case was recorded".to_owned() };
+    let Some(row) = row else {
+        return "engines that were built; no mode was run".to_owned();
+    };
     let model = analysis.run.models.iter().find(|model| model.model_digest == row.model_digest);
     let model = model.map_or_else(String::new, |model| format!("{}, ", model.name));
     let rounds = analysis.run.cases.iter().map(|case| case.rounds.len()).max().unwrap_or(0);
@@ -256,14 +258,15 @@ fn add_measured(analysis: &Analysis, draft: &mut Draft) {
             figures::skipped(analysis).map(Block::Text),
         ],
     );
-    let same = words::response_is_compute(analysis);
+    let measured = !analysis.run.cases.is_empty();
+    let same = words::response_is_compute(analysis).filter(|_| measured);
     let response = same.is_none().then(|| filled(tables::results(analysis, Quantity::Response)));
     let percentiles = draft.draw(figures::percentiles(analysis), false);
     draft.add(
         "response",
         "What a caller waits",
         vec![
-            Some(Block::Text(words::RESPONSE.to_owned())),
+            measured.then(|| Block::Text(words::RESPONSE.to_owned())),
             same.map(Block::Text),
             response.flatten(),
             percentiles,

@@ -1,14 +1,17 @@
 //! The report's first table and its answer as plain text for a terminal.
 
 use super::model::{Cell, Table, Tone};
-use super::tables;
+use super::{builds, tables};
 use crate::analyse::Analysis;
 use crate::format::{change, change_range};
 use crate::metric::Quantity;
 
 /// Results, comparisons and notes. The caller strips colours where they do not belong.
 pub fn results(analysis: &Analysis) -> String {
-    let mut lines = vec![table(&tables::results(analysis, Quantity::Compute))];
+    let measured = !analysis.run.cases.is_empty();
+    let results = measured.then(|| table(&tables::results(analysis, Quantity::Compute)));
+    let builds = builds::lines(analysis).into_iter().map(|line| line.text.replace('`', ""));
+    let mut lines: Vec<String> = results.into_iter().chain(builds).collect();
     lines.extend(analysis.run.cases.iter().filter_map(|case| comparison(analysis, &case.name)));
     lines.extend(analysis.claims.iter().map(|row| {
         let why = row.reasons.join("; ").replace('`', "");
