@@ -33,7 +33,9 @@ impl Times {
     pub(crate) fn mean(&self, confidence: Confidence) -> Option<(f64, Interval)> {
         let moments = self.moments()?;
         let interval = if moments.n >= ROUNDS_FOR_SCOPE {
-            of_mean(moments.mean, moments.sd, moments.n as f64, confidence)
+            let interval = of_mean(moments.mean, moments.sd, moments.n as f64, confidence);
+            // a time is never negative
+            Interval { lower: interval.lower.map(|lower| lower.max(0.0)), ..interval }
         } else {
             Interval::default()
         };

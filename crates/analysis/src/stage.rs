@@ -68,7 +68,7 @@ fn in_file(context: &Context, error: &str) -> Fault {
 }
 
 fn summary(analysis: &Analysis) -> String {
-    let metrics: usize = analysis.summaries.iter().map(|summary| summary.rows.len()).sum();
+    let metrics = analysis.summary_rows().len();
     let cases = analysis.run.cases.len();
     let mut text = format!(
         "{cases} {}, {metrics} metrics, {} comparisons, {} claims",

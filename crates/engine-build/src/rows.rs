@@ -46,7 +46,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Goes through the steps of one engine; the first one that fails is the last.
+    /// Goes through the steps of one engine; the first one that fails, or gives another precision, is the last.
     pub(crate) fn add(
         &mut self,
         model: &ModelRow,
@@ -65,7 +65,10 @@ impl<'a> Rows<'a> {
             let wanted = Wanted { model, precision, round: step.round };
             match self.maker.make(&model.model_digest, &request, step) {
                 Ok(made) => self.built(wanted, made),
-                Err(error) => return self.failed(wanted, error),
+                Err(error) => self.failed(wanted, error),
+            }
+            if self.engines.last().is_some_and(|row| row.error.is_some()) {
+                break;
             }
         }
     }

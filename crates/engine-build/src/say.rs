@@ -15,11 +15,11 @@ pub(crate) fn built(name: &str, mode: TimingCache, round: u32, made: &Made, show
     let size = text::bytes(made.entry.bytes);
     let place = if shown.is_empty() { "not kept" } else { shown };
     let how = how(mode, round, made);
-    anstream::eprintln!("engine: {name} {achieved}: {how}, {size}, {place}");
-    let layers = made.entry.layers.len();
-    if made.cache != "engine-store" && layers > 0 {
-        anstream::eprintln!("layers: {layers}, from the {}", made.entry.layers_from);
-    }
+    let layers = match made.entry.layers.len() {
+        0 => String::new(),
+        n => format!(", {n} layers by the {}", made.entry.layers_from),
+    };
+    anstream::eprintln!("engine: {name} {achieved}: {how}, {size}{layers}, {place}");
     if let Some(meta) = &made.kept {
         let size = text::bytes(i64::try_from(meta.bytes).unwrap_or(i64::MAX));
         let builds = if meta.builds == 1 { "build" } else { "builds" };

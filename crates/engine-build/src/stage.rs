@@ -21,6 +21,7 @@ impl Stage for EngineBuild {
     type Config = Config;
 
     fn check(context: &Context, config: &Config) -> anyhow::Result<Vec<String>> {
+        check_table(config)?;
         let environment = Environment { data: context.data() };
         let line = backend::preview(config.backend, &environment).map_err(fault_of)?;
         let mut lines = vec![line];
@@ -43,6 +44,7 @@ impl Stage for EngineBuild {
     }
 
     fn run(context: &Context, config: &Config) -> anyhow::Result<Outcome> {
+        check_table(config)?;
         let models: Vec<ModelRow> = artifact::read(&context.run)?;
         let selected = select(&models, config)?;
         let environment = Environment { data: context.data() };
@@ -120,6 +122,16 @@ fn select<'a>(
     Ok(selected)
 }
 
+/// What the table asks of the timing cache and does not allow at the same time.
+fn check_table(config: &Config) -> anyhow::Result<()> {
+    if config.require_cached && config.timing_cache == TimingCache::Off {
+        return Err(Fault::config("[engine-build] require-cached needs a timing cache to require")
+            .hint("set timing-cache = \"reuse\" or \"cold\"")
+            .into());
+    }
+    Ok(())
+}
+
 /// What the table asks of the timing cache and this backend cannot give.
 fn check_cache(backend: &dyn Backend, config: &Config, has_cache: bool) -> anyhow::Result<()> {
     let id = backend.id();
@@ -128,11 +140,6 @@ fn check_cache(backend: &dyn Backend, config: &Config, has_cache: bool) -> anyho
             format!("[engine-build] require-cached asks for a timing cache, and {id} has none");
         return Err(Fault::config(message)
             .hint("leave require-cached out, or take the backend tensorrt or trtexec")
-            .into());
-    }
-    if config.require_cached && config.timing_cache == TimingCache::Off {
-        return Err(Fault::config("[engine-build] require-cached needs a timing cache to require")
-            .hint("set timing-cache = \"reuse\" or \"cold\"")
             .into());
     }
     if config.rounds.get() > 1 && config.timing_cache != TimingCache::Cold {

@@ -16,12 +16,15 @@ pub fn lines(analysis: &Analysis) -> Vec<Line> {
             }
             None => (number(means.0 / means.1), "an interval needs 3 rounds".to_owned()),
         };
-        let how =
-            if saved.warm.from_store { "from the engine store" } else { "with the timing cache" };
+        let how = if saved.warm.from_store {
+            "comes from the engine store in"
+        } else {
+            "is built with the timing cache in"
+        };
         let (warm, cold) = (duration(means.0), duration(means.1));
         let name = format!("{} {}", saved.row.backend, saved.row.precision_requested);
         let text =
-            format!("`{name}` is built {how} in {warm}, cold in {cold}: {ratio} of it ({bounds}).");
+            format!("`{name}` {how} {warm}, is built cold in {cold}: {ratio} of it ({bounds}).");
         Some(Line { tone: Tone::Plain, text })
     };
     let saved = builds::saved(&analysis.run.engines, analysis.config.confidence.0);

@@ -12,8 +12,7 @@ fn warm_stands_beside_cold_with_its_ratio() {
     let folder = Folder::of(&fixture::gpu());
     let (code, out, err) = run(&folder, &[]);
     assert_eq!(code, 0, "{err}");
-    let line =
-        "tensorrt fp16 is built with the timing cache in 41.30 s, cold in 312.9 s: 0.1320 of it (";
+    let line = "tensorrt fp16 is built with the timing cache in 41.30 s, is built cold in 312.9 s: 0.1320 of it (";
     assert!(out.contains(line) && out.contains(", 3 rounds)."), "{out}");
     let markdown = fs::read_to_string(folder.file("report.md")).unwrap();
     assert!(markdown.contains("Warm ÷ cold") && markdown.contains("480 of 480"), "{markdown}");

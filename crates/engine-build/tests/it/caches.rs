@@ -119,8 +119,12 @@ fn a_timing_that_is_missing_is_an_error_when_asked_for() {
         project.engines()[0].error.as_deref().is_some_and(|error| error.contains("cache miss"))
     );
     project.configure(&format!("{TENSORRT}\nrequire-cached = true\ntiming-cache = \"off\""));
-    let (code, said) = build(&project);
-    assert!(code == 2 && said.contains("needs a timing cache"), "{said}");
+    for extra in [&[][..], &["--check"]] {
+        let mut command = project.build("run", 0);
+        command.args(extra);
+        let (code, said) = finish(command);
+        assert!(code == 2 && said.contains("needs a timing cache"), "{said}");
+    }
 }
 
 #[test]
