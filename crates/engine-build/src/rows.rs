@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use backend::{Backend, BuildRequest, Precision};
+use backend::{Backend, BuildRequest, CacheKind, Precision};
 use pipeline::artifact::{EngineRow, LayerRow, ModelRow};
 use pipeline::fault::exit_of;
 
@@ -83,6 +83,12 @@ impl<'a> Rows<'a> {
         let name = format!("{} {}", wanted.model.name, wanted.precision);
         say::built(&name, self.mode, wanted.round, &made, &shown);
         let mut flags = made.entry.recipe.flags.clone();
+        // why there are no hits: builds of this backend look nothing up
+        let kind = self.maker.backend.cache_kind();
+        flags.push(format!(
+            "build-cache={}",
+            if kind == CacheKind::Timing { "timing" } else { "none" }
+        ));
         if !made.entry.layers_from.is_empty() {
             flags.push(format!("layers-from={}", made.entry.layers_from));
         }

@@ -49,6 +49,8 @@ fn what_one_build_timed_the_next_one_finds() {
     assert!(said.contains("0 timings from the cache and 4 taken"), "{said}");
     assert!(said.contains("timing cache:") && said.contains("from 1 build, key"), "{said}");
     assert_eq!(caches(&project), [row("cold", 0, 4)]);
+    let flags = project.engines().remove(0).flags;
+    assert!(flags.contains(&"build-cache=timing".to_owned()), "{flags:?}");
     assert_eq!(build(&project).0, 0);
     assert_eq!(caches(&project), [("engine-store".to_owned(), None, None)]);
 
@@ -102,6 +104,7 @@ fn without_a_timing_cache_warm_comes_from_the_engine_store() {
     let (code, said) = build(&project);
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("warm is an engine served from the engine store"), "{said}");
+    assert!(project.engines().iter().all(|row| row.flags.contains(&"build-cache=none".to_owned())));
     let found = caches(&project).into_iter().map(|(cache, hits, _)| (cache, hits));
     let expected = ["cold", "engine-store", "engine-store", "cold"];
     assert_eq!(found.collect::<Vec<_>>(), expected.map(|cache| (cache.to_owned(), None)));
@@ -209,6 +212,28 @@ fn an_engine_that_stayed_at_single_precision_fails_a_request_for_half() {
         ("fp16", "fp32")
     );
     assert!(!row.engine_digest.is_empty() && row.error.is_some_and(|error| error.contains("fp32")));
+}
+
+#[test]
+fn one_engine_is_built_once_by_two_processes() {
+    let project = project("");
+    let mut builds = Vec::new();
+    for run in ["run-a", "run-b"] {
+        project.export_to(run, &[("fp32", chain(1, 4))]);
+        builds.push((run, project.build(run, 150).spawn().unwrap()));
+    }
+    let mut found = Vec::new();
+    let mut all_said = String::new();
+    for (run, build) in builds {
+        let output = build.wait_with_output().unwrap();
+        assert!(output.status.success());
+        all_said += &String::from_utf8_lossy(&output.stderr);
+        let run = RunDir::new(project.path(run));
+        found.push(artifact::read::<EngineRow>(&run).unwrap().remove(0).cache);
+    }
+    found.sort();
+    assert_eq!(found, ["cold", "engine-store"]);
+    assert!(all_said.contains("waiting for another build of this engine"), "{all_said}");
 }
 
 #[test]

@@ -41,7 +41,8 @@ pub struct EngineRow {
     pub original_build_ns: i64,
     /// Size of the engine.
     pub bytes: i64,
-    /// `key=value`: options that shaped the engine, and where its layers are known from (`layers-from`).
+    /// `key=value`: options that shaped the engine, what builds of the backend look up (`build-cache`), and where
+    /// the layers are known from (`layers-from`).
     pub flags: Vec<String>,
     /// Why the build failed; null when it did not.
     pub error: Option<String>,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use backend::CacheKind;
+
 use super::*;
 use crate::store::aside::is_aside;
 use crate::store::prune::Options;
@@ -101,15 +103,14 @@ impl Case {
 fn merges_keep_what_every_build_timed() {
     let case = Case::new();
     assert_eq!(case.read(), (None, Vec::new()));
-    assert!(!case.slot().folder.exists(), "reading creates nothing");
+    assert!(!case.slot().folder.exists());
     case.merge(&[("conv", 10), ("gemm", 20)], "b").unwrap();
     let meta = case.merge(&[("conv", 99), ("relu", 30)], "a").unwrap();
     assert_eq!(case.timings(), ["conv", "gemm", "relu"]);
     assert_eq!((meta.builds, meta.hits, meta.misses), (2, Some(2), Some(4)));
     assert_eq!(meta.engines, ["a", "b"]);
     assert!(meta.knows("a") && !meta.knows("c"));
-    let (found, _) = case.read();
-    let found = found.unwrap();
+    let found = case.read().0.unwrap();
     assert_eq!(found.meta, meta);
     assert_eq!(parse(&found.blob).unwrap()["conv"], 10, "the older timing stays");
     assert_eq!(case.files().len(), 2, "one blob and its meta: {:?}", case.files());
@@ -183,8 +184,7 @@ fn what_is_unusable_is_set_aside_and_never_deleted() {
     ];
     for (harm, what, files) in damage {
         let case = Case::filled();
-        let (stored, _) = case.read();
-        harm(&case.slot(), &stored.unwrap().meta);
+        harm(&case.slot(), &case.read().0.unwrap().meta);
         let (found, said) = case.read();
         assert!(found.is_none() && said.len() == 1 && said[0].contains(what), "{said:?}");
         assert!(said[0].contains("set aside as"), "{said:?}");
@@ -251,19 +251,17 @@ fn a_kill_at_any_step_leaves_the_committed_cache() {
 #[test]
 fn a_bad_addition_leaves_the_stored_cache_alone() {
     let case = Case::filled();
-    let refused = |blob: &[u8], reason: &str| {
+    let refused = |slot: Slot, blob: &[u8], reason: &str| {
         let new = Addition { blob, engine: "x", counts: None };
-        let error = case.slot().merge(new, &combine, &mut |text| panic!("{text}")).unwrap_err();
+        let error = slot.merge(new, &combine, &mut |text| panic!("{text}")).unwrap_err();
         assert!(error.to_string().contains(reason), "{error}");
         assert_eq!(case.timings(), ["conv", "gemm"]);
     };
-    refused(b"of another library", "magic tag");
-    refused(b"", "empty");
-    let small = Slot { limit: 40, ..case.slot() };
+    refused(case.slot(), b"of another library", "magic tag");
+    refused(case.slot(), b"", "empty");
     let large = blob(&[("a-layer-with-a-long-name", 1)]);
-    let new = Addition { blob: &large, engine: "x", counts: None };
-    let error = small.merge(new, &combine, &mut |_| {}).unwrap_err();
-    assert!(error.to_string().contains("above the limit"), "{error}");
+    let size = blob(&[("conv", 10), ("gemm", 20)]).len() as u64;
+    refused(Slot { limit: size, ..case.slot() }, &large, "above the limit");
 }
 
 #[test]
