@@ -146,6 +146,8 @@ fn wrong_tables_end_with_2() {
         ("precision = [\"fp16\"]", "exported as fp32"),
         ("optimization-level = 6", "expected 0 to 5"),
         ("timing-cache = \"warm\"", "reuse"),
+        ("rounds = 51", "expected 1 to 50"),
+        ("fp16-route = \"both\"", "typed"),
         ("optimisation-level = 5", "did you mean \"optimization-level\""),
     ] {
         project.configure(table);

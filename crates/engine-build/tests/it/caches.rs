@@ -215,6 +215,28 @@ fn an_engine_that_stayed_at_single_precision_fails_a_request_for_half() {
 }
 
 #[test]
+fn the_flag_makes_half_precision_of_a_float32_model() {
+    let project = project("precision = [\"fp16\"]\nfp16-route = \"flag\"\nworkspace = \"64MiB\"");
+    let (code, said) = build(&project);
+    assert_eq!(code, 0, "{said}");
+    let row = project.engines().remove(0);
+    assert_eq!(
+        (row.precision_requested.as_str(), row.precision_achieved.as_str()),
+        ("fp16", "fp16")
+    );
+    for flag in ["builder-flag=fp16", "workspace=67108864"] {
+        assert!(row.flags.contains(&flag.to_owned()), "{:?}", row.flags);
+    }
+    let mut command = project.build("run", 0);
+    command.env("TENSORRT_FAKE_VERSION", "11.1.0");
+    let (code, said) = finish(command);
+    assert!(code != 0 && said.contains("has none (10.x has)"), "{code}: {said}");
+    project.export(&[("fp16", chain(1, 4))]);
+    let (code, said) = build(&project);
+    assert!(code == 2 && said.contains("fp16 made from a float32 model"), "{said}");
+}
+
+#[test]
 fn one_engine_is_built_once_by_two_processes() {
     let project = project("");
     let mut builds = Vec::new();
