@@ -73,8 +73,9 @@ fn resnet50_has_the_precision_that_was_asked_for() {
     let run = RunDir::new(run);
     let engines: Vec<EngineRow> = artifact::read(&run).unwrap();
     let layers: Vec<LayerRow> = artifact::read(&run).unwrap();
-    let asked: Vec<&str> = engines.iter().map(|row| row.precision_requested.as_str()).collect();
-    assert_eq!(asked, ["fp32", "fp16"]);
+    let rows: Vec<_> = engines.iter().map(|row| (&*row.precision_requested, &*row.cache)).collect();
+    let served = "engine-store";
+    assert_eq!(rows, [("fp32", "cold"), ("fp32", served), ("fp16", "cold"), ("fp16", served)]);
     for engine in &engines {
         is_real(engine);
         let precision = &engine.precision_requested;
@@ -84,8 +85,11 @@ fn resnet50_has_the_precision_that_was_asked_for() {
         let such = own.iter().filter(|layer| layer.precision_out == *precision).count();
         assert!(such >= WEIGHTED, "{such} of {} layers in {precision}", own.len());
     }
+    for pair in engines.chunks(2) {
+        assert_eq!(pair[0].engine_digest, pair[1].engine_digest);
+    }
     // 25.6 million weights of 2 bytes and of 4
-    let [single, half] = [engines[0].bytes, engines[1].bytes];
+    let [single, half] = [engines[0].bytes, engines[2].bytes];
     assert!(half > 51_000_000 && single > 3 * half / 2, "{half} and {single} bytes");
 }
 
