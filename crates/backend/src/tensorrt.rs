@@ -3,7 +3,7 @@
 //! | | TensorRT 10.x, 11.x | TensorRT for RTX |
 //! |---|---|---|
 //! | building needs a GPU | yes, the one that will run the engine | no |
-//! | an engine is for | that GPU | any RTX GPU of compute capability 8.6 or later |
+//! | an engine is for | that GPU | any GPU that TensorRT for RTX runs on |
 //! | cache | timing cache, at build | runtime cache, when an engine is opened |
 //! | float16 by builder flag | 10.x | no |
 //!
@@ -33,7 +33,7 @@ use crate::types::{BackendId, Capabilities, Precision};
 /// What cannot be done yet, in the words of every answer that says so.
 pub(crate) const CANNOT_RUN: &str = "running engines on a GPU is not in this version";
 /// Where an engine of TensorRT for RTX runs when no compute capability is chosen.
-const PORTABLE: &str = "any RTX GPU of compute capability 8.6 or later";
+const PORTABLE: &str = "any GPU that TensorRT for RTX runs on";
 
 /// The backend; the library stays loaded until the process ends.
 pub(crate) struct TensorRt {

@@ -203,6 +203,9 @@ pub fn compact(
     samples.sort_unstable_by_key(|s| (s.round, s.stream, s.seq));
     let target = run.samples_of(case);
     let joined = files::part_path(&target);
+    // a case without a part is one that failed before its first sample
+    fs::create_dir_all(run.samples())
+        .with_context(|| format!("cannot create {}", run.samples().display()))?;
     let mut file =
         File::create(&joined).with_context(|| format!("cannot write {}", joined.display()))?;
     write_batch(&mut file, &batch(case, &samples)?, provenance)?;
@@ -216,26 +219,25 @@ pub fn compact(
 /// All samples of one case, sorted by round, stream and seq; parts of an interrupted run included.
 ///
 /// # Errors
-/// Exit 2 when there is no file for the case.
+/// Exit 2 when there is no file for the case. A case that failed before its first sample has a file
+/// without rows.
 pub fn read(run: &RunDir, case: &str) -> anyhow::Result<Vec<Sample>> {
     let whole = run.samples_of(case);
     let joined = files::part_path(&whole);
-    let mut samples = Vec::new();
+    let mut there = parts_of(run, case);
     if whole.exists() {
-        samples = read_file(&whole)?.1;
-    } else {
-        let parts = parts_of(run, case);
-        if parts.is_empty() && joined.exists() {
-            samples = read_file(&joined)?.1;
+        there = vec![whole];
+    } else if there.is_empty() {
+        if !joined.exists() {
+            return Err(Fault::config(format!("{} does not exist", whole.display()))
+                .hint("run the stage runner on this run folder first")
+                .into());
         }
-        for part in &parts {
-            samples.append(&mut read_file(part)?.1);
-        }
+        there.push(joined);
     }
-    if samples.is_empty() {
-        return Err(Fault::config(format!("{} does not exist", whole.display()))
-            .hint("run the stage runner on this run folder first")
-            .into());
+    let mut samples = Vec::new();
+    for file in &there {
+        samples.append(&mut read_file(file)?.1);
     }
     samples.sort_unstable_by_key(|s| (s.round, s.stream, s.seq));
     samples.dedup_by_key(|s| (s.round, s.stream, s.seq));
@@ -339,6 +341,14 @@ mod tests {
             done_ns: issue_ns + 900_000 + seq % 7,
             scheduled_ns: (stream == 1).then_some(issue_ns - 5),
         }
+    }
+
+    #[test]
+    fn a_case_that_never_began_has_an_empty_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = RunDir::new(dir.path());
+        compact(&run, "base", &[], &Provenance::default()).unwrap();
+        assert_eq!(read(&run, "base").unwrap(), []);
     }
 
     #[test]
