@@ -1,4 +1,4 @@
-//! The child's side: `engine-build build-one`, started by [`super::parent`] and by nobody else.
+//! The child's side: `engine-build build-one`, started by `parent` and by nobody else.
 //!
 //! It ends with its parent: the kernel is asked for SIGKILL at the parent's death first of all. A parent
 //! that died before that request would not be noticed by it; that gap is closed by comparing the parent's

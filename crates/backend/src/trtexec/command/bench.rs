@@ -86,7 +86,7 @@ impl<'a> BenchSpec<'a> {
 /// The command line of a benchmark.
 ///
 /// # Errors
-/// [`crate::Error::Unsupported`] for a depth beyond two or no stream; [`crate::Error::Shape`] as in [`build`].
+/// [`crate::Error::Unsupported`] for a depth beyond two or no stream; [`crate::Error::Shape`] as in `command::build`.
 pub fn bench(version: Version, spec: &BenchSpec<'_>, exports: &Exports<'_>) -> Result<Command> {
     if !(1..=2).contains(&spec.depth) || spec.streams == 0 {
         let (depth, streams) = (spec.depth, spec.streams);
