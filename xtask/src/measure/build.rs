@@ -30,7 +30,7 @@ const WORKSPACE: &str = "4096";
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Pairs of builds
-    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(10..=1000))]
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(10..=1000))]
     pairs: u32,
     /// Optimisation level of both sides
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=5))]
