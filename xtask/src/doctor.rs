@@ -57,12 +57,14 @@ fn print(findings: &[Finding]) {
     }
 }
 
-/// A list of twenty folders is for `--json`.
+/// A list of many paths is for `--json`; the first three are shown.
 fn short(detail: &str) -> String {
-    const LONGEST: usize = 200;
-    let Some((end, _)) = detail.char_indices().nth(LONGEST) else { return detail.to_owned() };
-    let end = detail[..end].rfind(", ").unwrap_or(end);
-    format!("{}, … (all of it: cargo xtask doctor --json)", &detail[..end])
+    match detail.match_indices(", /").nth(2) {
+        Some((end, _)) if detail[end + 1..].contains(", /") => {
+            format!("{}, … (all of it: cargo xtask doctor --json)", &detail[..end])
+        }
+        _ => detail.to_owned(),
+    }
 }
 
 fn to_json(finding: &Finding) -> Value {
@@ -200,10 +202,10 @@ mod tests {
 
     #[test]
     fn long_lists_are_cut_at_an_entry() {
-        assert_eq!(short("not found in /a, /b"), "not found in /a, /b");
-        let folders: Vec<String> = (0..100).map(|n| format!("/ordner/ä{n}")).collect();
-        let text = short(&format!("not found in {}", folders.join(", ")));
-        assert!(text.starts_with("not found in /ordner/ä0, ") && text.len() < 300, "{text}");
-        assert!(text.contains(", … (all of it"), "{text}");
+        for text in ["not found in /a, /b, /c, /d", "1.2.3 · builds engines, and nothing else"] {
+            assert_eq!(short(text), text);
+        }
+        let cut = short("not found in /a, /ä, /c, /d, /e");
+        assert_eq!(cut, "not found in /a, /ä, /c, … (all of it: cargo xtask doctor --json)");
     }
 }
