@@ -286,13 +286,13 @@ fn a_killed_run_keeps_its_parts() {
     assert!(!samples::read(&project.run, "base").unwrap().is_empty());
 }
 
-/// A tmpfs of 400 KB while it lives; `None` without the privilege to mount one.
+/// A tmpfs of 1 MB (some five seconds of samples) while it lives; `None` without the privilege to mount one.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     fn mount(path: PathBuf) -> Option<Self> {
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=400k", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
             .arg(&path)
             .output();
         mounted.is_ok_and(|output| output.status.success()).then_some(Self(path))
