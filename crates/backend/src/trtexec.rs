@@ -180,14 +180,7 @@ impl Backend for Trtexec {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            graph: true,
-            max_streams: u32::MAX,
-            max_depth: 2,
-            transfers: true,
-            host_threads: false,
-            native_fp16: true,
-        }
+        Capabilities::gpu()
     }
 
     fn build_flags(&self, request: &BuildRequest<'_>) -> Vec<String> {

@@ -195,4 +195,16 @@ impl Capabilities {
             native_fp16: false,
         }
     }
+
+    /// What TensorRT can do on a GPU, whoever drives it.
+    pub(crate) fn gpu() -> Self {
+        Self {
+            graph: true,
+            max_streams: u32::MAX,
+            max_depth: 2,
+            transfers: true,
+            host_threads: false,
+            native_fp16: true,
+        }
+    }
 }

@@ -60,6 +60,11 @@ impl Log {
         Some(Self { this: this.expose_provenance(), method })
     }
 
+    /// Whether both are one object.
+    pub(crate) fn is(self, other: Self) -> bool {
+        self.this == other.this
+    }
+
     /// Sends one line.
     pub(crate) fn say(self, severity: Severity, line: &str) {
         self.send(severity, &text(line));

@@ -53,9 +53,30 @@ extern "C" fn getTensorRtNote() -> *const c_char {
     c"fake library, for tests".as_ptr()
 }
 
+/// The logger that the library writes to: the first one, while a builder or a runtime lives. Seen of
+/// TensorRT-RTX 1.7.1 on a machine with a GPU.
+static REGISTERED: Mutex<Option<Log>> = Mutex::new(None);
+
+/// The registered logger, which becomes this one when nothing lives.
+fn registered(log: Log) -> Log {
+    let lives = counts()
+        .iter()
+        .any(|(class, (_, live))| matches!(*class, "VBuilder" | "VRuntime") && *live > 0);
+    let mut registered = REGISTERED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    match *registered {
+        Some(first) if lives => {
+            if !first.is(log) {
+                first.warning("the logger differs from one already registered and is ignored");
+            }
+            first
+        }
+        _ => *registered.insert(log),
+    }
+}
+
 /// The logger, if the call is one that a library of this version answers.
 fn accept(logger: Ptr, asked: c_int) -> Option<Log> {
-    let log = Log::new(logger)?;
+    let log = registered(Log::new(logger)?);
     let number = version().number();
     if asked != number {
         log.error(&format!("this is version {number}, and {asked} was asked for"));

@@ -76,8 +76,11 @@ impl Builder {
             std::thread::spawn(move || hear(stdout, &sender));
         }
         let log = child.stderr.take().map(|stderr| {
-            let (tail, printer) = (tail.clone(), display.printer());
-            std::thread::spawn(move || copy_log(stderr, &tail, &printer))
+            // errors and warnings come back in the answer or with the tail: a reader sees them once,
+            // unless the log was asked for
+            let printer = std::env::var_os("TAILMARK_LOG").is_some().then(|| display.printer());
+            let tail = tail.clone();
+            std::thread::spawn(move || copy_log(stderr, &tail, printer.as_ref()))
         });
         // a child that is gone already shows by its end, not by this pipe
         if let Some(stdin) = &mut stdin {
@@ -223,12 +226,14 @@ fn hear(stdout: ChildStdout, events: &Sender<Event>) {
     }
 }
 
-/// Passes the child's log on and keeps its last lines.
-fn copy_log(stderr: ChildStderr, tail: &Tail, printer: &Printer) {
+/// Keeps the last lines of the child's log, and passes it on where there is somebody to read it.
+fn copy_log(stderr: ChildStderr, tail: &Tail, printer: Option<&Printer>) {
     let mut source = BufReader::new(stderr);
     while let Ok(Some(line)) = lines::next(&mut source, LOG_LINE) {
         tail.push(&line.text);
-        printer.line(&line.text);
+        if let Some(printer) = printer {
+            printer.line(&line.text);
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tensorrt::{
-    Builder, Error, Flow, LogOptions, OnnxParser, ProfilingVerbosity, ProgressMonitor, Severity,
-    Table, Typing,
+    Builder, Error, Flow, LogOptions, OnnxParser, ProfilingVerbosity, ProgressMonitor, Runtime,
+    Severity, Table, Typing,
 };
 
 use crate::model;
@@ -49,6 +49,27 @@ fn build(fake: &Fake, ear: Ear) -> (tensorrt::Result<()>, Vec<String>) {
     );
     let heard = std::mem::take(&mut *heard.lock().unwrap());
     (built.map(drop), heard)
+}
+
+/// A library writes to the first logger for as long as anything lives that was made with one.
+#[test]
+fn the_log_outlives_the_object_that_came_first() {
+    Fake::each(|fake| {
+        let (first, _) = listener();
+        let (second, heard) = listener();
+        let builder = Builder::with_log(&fake.library, first).unwrap();
+        let runtime = Runtime::with_log(&fake.library, second).unwrap();
+        drop(builder);
+        let error = runtime.deserialize(b"no plan").unwrap_err().to_string();
+        let heard = heard.lock().unwrap();
+        let errors: Vec<&String> = heard
+            .iter()
+            .filter(|(severity, _)| *severity == Severity::ERROR)
+            .map(|(_, line)| line)
+            .collect();
+        assert!(!errors.is_empty() && error.contains(errors[0].as_str()), "{error}: {heard:?}");
+        assert!(heard.iter().all(|(_, line)| !line.contains("is ignored")), "{heard:?}");
+    });
 }
 
 #[test]
