@@ -68,7 +68,7 @@ impl Builder {
         };
         let (this, slot) = (self.owned.this(), self.owned.slots().builder.create_network_v2);
         // SAFETY: `this` is a living `IBuilder`; a new `INetworkDefinition` is ours to delete.
-        let owned = unsafe { self.child("createNetworkV2", || call!(this, slot, flags))? };
+        let owned = unsafe { self.owned.child("createNetworkV2", || call!(this, slot, flags))? };
         // SAFETY: it is a network of this builder.
         Ok(unsafe { Network::new(self, owned) })
     }
@@ -87,7 +87,7 @@ impl Builder {
     pub fn create_config(&self) -> Result<BuilderConfig<'_>> {
         let (this, slot) = (self.owned.this(), self.owned.slots().builder.create_builder_config);
         // SAFETY: `this` is a living `IBuilder`; a new `IBuilderConfig` is ours to delete.
-        let owned = unsafe { self.child("createBuilderConfig", || call!(this, slot))? };
+        let owned = unsafe { self.owned.child("createBuilderConfig", || call!(this, slot))? };
         // SAFETY: it is a configuration of this builder.
         Ok(unsafe { BuilderConfig::new(self, owned) })
     }
@@ -121,7 +121,7 @@ impl Builder {
         // SAFETY: all three objects live and belong together (`ready`); nothing else uses them
         // meanwhile; new `IHostMemory` is ours to delete.
         let built = unsafe {
-            self.child("buildSerializedNetwork", || call!(this, slot, network, settings))
+            self.owned.child("buildSerializedNetwork", || call!(this, slot, network, settings))
         };
         config.monitored()?;
         // SAFETY: `buildSerializedNetwork` gives an `IHostMemory`.
@@ -166,17 +166,6 @@ impl Builder {
             return Ok(());
         }
         Err(Error::Argument { what: format!("the {what} belongs to another builder") })
-    }
-
-    /// # Safety
-    /// As [`Owned::new`].
-    unsafe fn child(
-        &self,
-        call: &'static str,
-        make: impl FnOnce() -> crate::abi::Ptr,
-    ) -> Result<Owned> {
-        // SAFETY: as for this function.
-        unsafe { Owned::new(self.owned.library(), self.owned.logger(), call, make) }
     }
 }
 

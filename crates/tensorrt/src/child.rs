@@ -3,7 +3,9 @@
 use std::mem::ManuallyDrop;
 use std::sync::MutexGuard;
 
+use crate::abi::Ptr;
 use crate::engine::Engine;
+use crate::error::{Error, Result};
 use crate::owned::Owned;
 
 /// An object that an engine made. It keeps the engine, and is deleted in the engine's turn.
@@ -23,6 +25,14 @@ impl Child {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// The object, for something of `engine` that takes it; `what` names it in the error.
+    pub(crate) fn object(&self, engine: &Engine, what: &str) -> Result<Ptr> {
+        if self.engine.is(engine) {
+            return Ok(self.owned.object());
+        }
+        Err(Error::Argument { what: format!("the {what} belongs to another engine") })
     }
 
     /// Waits until no other thread is in the engine.

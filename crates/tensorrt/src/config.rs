@@ -168,7 +168,7 @@ impl<'b> BuilderConfig<'b> {
         // delete.
         let owned = unsafe {
             let make = || call!(this, slot, data, bytes.len());
-            Owned::new(self.owned.library(), self.owned.logger(), "createTimingCache", make)?
+            self.owned.child("createTimingCache", make)?
         };
         // SAFETY: `createTimingCache` gives an `ITimingCache`.
         Ok(unsafe { TimingCache::new(owned, self.owned.logger().warnings_since(mark)) })

@@ -252,10 +252,7 @@ impl ExecutionContext {
 
     /// The object, for something of `engine` that takes it.
     pub(crate) fn object(&self, engine: &Engine) -> Result<Ptr> {
-        if self.engine().is(engine) {
-            return Ok(self.child.owned().object());
-        }
-        Err(Error::Argument { what: "the execution context belongs to another engine".to_owned() })
+        self.child.object(engine, "execution context")
     }
 
     fn this(&self) -> Ptr {

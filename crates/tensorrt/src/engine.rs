@@ -278,7 +278,7 @@ impl Engine {
     }
 
     /// # Safety
-    /// As [`Owned::new`], and the object is a child of this engine.
+    /// As [`Owned::child`], and the object is a child of this engine.
     pub(crate) unsafe fn child(
         &self,
         call: &'static str,

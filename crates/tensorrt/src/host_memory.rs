@@ -12,7 +12,7 @@ pub struct HostMemory {
 }
 
 // SAFETY: the bytes never change, and freeing them needs no particular thread; the library and the
-// logger behind it are made for several threads.
+// log behind it are made for several threads.
 unsafe impl Send for HostMemory {}
 // SAFETY: as above; there is only shared reading.
 unsafe impl Sync for HostMemory {}

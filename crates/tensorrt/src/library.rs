@@ -71,12 +71,15 @@ impl Library {
     fn open(path: &Path, parser_path: Option<PathBuf>) -> Result<Self> {
         type Any = unsafe extern "C" fn() -> c_int;
         let handle = open(path)?;
-        // SAFETY: nothing is called through it here.
-        let identity = unsafe { symbol::<Any>(&handle, c"getInferLibVersion") };
-        let number = number(&handle, c"getInferLibVersion").ok_or_else(|| Error::Load {
+        // SAFETY: the version functions take nothing and return an int in all versions.
+        let version = unsafe { symbol::<Any>(&handle, c"getInferLibVersion") };
+        let version = version.ok_or_else(|| Error::Load {
             path: path.to_owned(),
             reason: "it is no TensorRT library: no getInferLibVersion in it".to_owned(),
         })?;
+        let identity = version as usize;
+        // SAFETY: as above.
+        let number = unsafe { version() };
         let mut version = Version::from_number(number);
         let build = self::number(&handle, c"getInferLibBuildVersion").unwrap_or(0);
         version.build = u32::try_from(build).unwrap_or(0);
@@ -86,7 +89,6 @@ impl Library {
         if let Some(warning) = &warning {
             tracing::warn!(target: "tensorrt", "{warning}");
         }
-        let identity = identity.map_or(0, |function| function as usize);
         Ok(Self(Arc::new(Inner {
             identity,
             relay: Relay::of(identity, table),
@@ -175,9 +177,9 @@ impl Library {
             Product::TensorRtRtx => Ok(()),
         };
         let mark = logger.mark();
-        // SAFETY: the logger has the layout of this table and outlives the object (`Owned` keeps
-        // it); the version is what the library itself says.
-        let object = unsafe { factory(logger.as_ptr(), self.version().number()) };
+        // SAFETY: the relay has the layout of this table and is never freed; the version is what the
+        // library itself says.
+        let object = unsafe { factory(self.0.relay.as_ptr(), self.version().number()) };
         good(object).ok_or_else(|| {
             let reason = logger.reason(mark);
             let driver = driver.err().map(|error| format!(" ({error})")).unwrap_or_default();
@@ -192,9 +194,9 @@ impl Library {
     pub(crate) unsafe fn make_parser(&self, network: Ptr, logger: &Log) -> Result<Ptr> {
         let parser = self.0.parser.get_or_init(|| self.parser()).clone()?;
         let mark = logger.mark();
-        // SAFETY: the caller says what the network is; the logger as in `make`; the version is what
+        // SAFETY: the caller says what the network is; the relay as in `make`; the version is what
         // the parser itself says.
-        let object = unsafe { (parser.factory)(network, logger.as_ptr(), parser.version) };
+        let object = unsafe { (parser.factory)(network, self.0.relay.as_ptr(), parser.version) };
         good(object).ok_or_else(|| Error::Call {
             call: "createNvOnnxParser_INTERNAL",
             reason: logger.reason(mark),

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 
-use crate::abi::Ptr;
 use crate::abi::enums::Severity;
 use crate::relay::Relay;
 use crate::unwind::caught;
@@ -57,7 +56,6 @@ struct Kept {
 
 /// The log of one object. It hears the library's relay, which outlives everything.
 pub(crate) struct Log {
-    relay: &'static Relay,
     options: LogOptions,
     kept: Mutex<Kept>,
     broken: AtomicBool,
@@ -71,16 +69,11 @@ pub(crate) struct Mark {
 }
 
 impl Log {
-    pub(crate) fn new(relay: &'static Relay, options: LogOptions) -> Arc<Self> {
+    pub(crate) fn new(relay: &Relay, options: LogOptions) -> Arc<Self> {
         let broken = AtomicBool::new(false);
-        let log = Arc::new(Self { relay, options, kept: Mutex::default(), broken });
+        let log = Arc::new(Self { options, kept: Mutex::default(), broken });
         relay.add(&log);
         log
-    }
-
-    /// The `ILogger` that the library is given.
-    pub(crate) fn as_ptr(&self) -> Ptr {
-        self.relay.as_ptr()
     }
 
     /// Now.

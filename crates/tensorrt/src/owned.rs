@@ -9,34 +9,16 @@ use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::logger::Log;
 
-/// An `I…` object with an implementation word. It keeps the library and the logger that it was made
-/// with; parents are kept by whoever has both.
+/// An `I…` object with an implementation word. It keeps the library and the log that hears it; parents
+/// are kept by whoever has both.
 pub(crate) struct Owned {
     object: Ptr,
-    // dropped after the object is deleted
+    // dropped after the object is deleted, so that it hears that
     logger: Arc<Log>,
     library: Library,
 }
 
 impl Owned {
-    /// An object that `make` made; a pointer that cannot be one becomes the error of `call`, with
-    /// what was logged meanwhile.
-    ///
-    /// # Safety
-    /// `make` gives an `I…` object with an implementation word of `library`, made with `logger`, that
-    /// nobody else deletes, or something below 65536.
-    pub(crate) unsafe fn new(
-        library: &Library,
-        logger: &Arc<Log>,
-        call: &'static str,
-        make: impl FnOnce() -> Ptr,
-    ) -> Result<Self> {
-        let mark = logger.mark();
-        let object =
-            good(make()).ok_or_else(|| Error::Call { call, reason: logger.reason(mark) })?;
-        Ok(Self { object, logger: Arc::clone(logger), library: library.clone() })
-    }
-
     /// An object from one of the library's factories (`createInfer…_INTERNAL`).
     pub(crate) fn from_factory(
         library: &Library,
@@ -47,17 +29,19 @@ impl Owned {
         Ok(Self { object, logger: Arc::clone(logger), library: library.clone() })
     }
 
-    /// An object that a method of this one makes, with the same library and logger.
+    /// An object that a method of this one makes, with the same library and log; a pointer that cannot
+    /// be one becomes the error of `call`, with what was logged meanwhile.
     ///
     /// # Safety
-    /// As [`Owned::new`].
+    /// `make` gives an `I…` object with an implementation word of this library that nobody else deletes,
+    /// or something below 65536.
     pub(crate) unsafe fn child(
         &self,
         call: &'static str,
         make: impl FnOnce() -> Ptr,
     ) -> Result<Self> {
-        // SAFETY: as for this function.
-        unsafe { Self::new(&self.library, &self.logger, call, make) }
+        let object = self.answered(call, || good(make()))?;
+        Ok(Self { object, logger: Arc::clone(&self.logger), library: self.library.clone() })
     }
 
     /// Calls a method that returns nothing: it failed if it logged an error.
@@ -73,11 +57,17 @@ impl Owned {
         call: &'static str,
         method: impl FnOnce() -> Bool,
     ) -> Result<()> {
+        self.answered(call, || method().is_true().then_some(()))
+    }
+
+    /// Calls a method that answers, or fails with what it logs.
+    pub(crate) fn answered<T>(
+        &self,
+        call: &'static str,
+        ask: impl FnOnce() -> Option<T>,
+    ) -> Result<T> {
         let mark = self.logger.mark();
-        if method().is_true() {
-            return Ok(());
-        }
-        Err(Error::Call { call, reason: self.logger.reason(mark) })
+        ask().ok_or_else(|| Error::Call { call, reason: self.logger.reason(mark) })
     }
 
     /// The object: what other calls take as an argument.
@@ -87,7 +77,7 @@ impl Owned {
 
     /// The implementation: what methods are called on.
     pub(crate) fn this(&self) -> Ptr {
-        // SAFETY: the object lives as long as `self` and has an implementation word (`new`).
+        // SAFETY: the object lives as long as `self` and has an implementation word (`child`).
         unsafe { implementation(self.object) }
     }
 
@@ -116,7 +106,7 @@ impl Owned {
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        // SAFETY: the object is ours (`new`), and its children hold or borrow its owner.
+        // SAFETY: the object is ours (`child`), and its children hold or borrow its owner.
         unsafe { delete(self.object) }
     }
 }

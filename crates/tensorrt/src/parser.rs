@@ -11,7 +11,6 @@ use crate::abi::call::{Bool, call, good};
 use crate::abi::enums::Severity;
 use crate::error::{Error, Result};
 use crate::library::{Library, text};
-use crate::logger::Log;
 use crate::network::Network;
 
 /// More errors than this are counted and not copied.
@@ -33,10 +32,10 @@ impl<'n, 'b> OnnxParser<'n, 'b> {
     /// Where the parser's library is not there or refuses.
     pub fn new(network: &'n mut Network<'b>) -> Result<Self> {
         let library = network.owned().library().clone();
-        let logger = Arc::clone(network.owned().logger());
+        let log = network.owned().logger();
         // SAFETY: the network lives, and keeps the parser that it drops first.
-        let object = unsafe { library.make_parser(network.object(), &logger)? };
-        network.keep(ParserObject { object, _logger: logger, library });
+        let object = unsafe { library.make_parser(network.object(), log)? };
+        network.keep(ParserObject { object, library });
         Ok(Self { network, object })
     }
 
@@ -141,7 +140,6 @@ impl fmt::Debug for OnnxParser<'_, '_> {
 /// A parser; it is deleted through its own table, and before its network.
 pub(crate) struct ParserObject {
     object: Ptr,
-    _logger: Arc<Log>,
     library: Library,
 }
 

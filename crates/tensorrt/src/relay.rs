@@ -59,8 +59,8 @@ impl Listeners {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The logs that want lines of this severity. The lock is not held while they are written to: a
-    /// sink may make a builder.
+    /// The logs that want lines of this severity. The lock is not held while they are written to, nor
+    /// while one is dropped: a sink may make a builder.
     fn wanting(&self, severity: Severity) -> Vec<Arc<Log>> {
         let live = self.lock().iter().filter_map(Weak::upgrade).collect::<Vec<_>>();
         live.into_iter().filter(|log| log.wants(severity)).collect()

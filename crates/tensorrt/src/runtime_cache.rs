@@ -70,10 +70,7 @@ impl RuntimeCache {
 
     /// The object, for something of `engine` that takes it.
     pub(crate) fn object(&self, engine: &Engine) -> Result<Ptr> {
-        if self.0.child.engine().is(engine) {
-            return Ok(self.0.child.owned().object());
-        }
-        Err(Error::Argument { what: "the runtime cache belongs to another engine".to_owned() })
+        self.0.child.object(engine, "runtime cache")
     }
 
     fn slots(&self) -> &crate::abi::slots::RuntimeCacheSlots {

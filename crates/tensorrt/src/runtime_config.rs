@@ -121,12 +121,11 @@ impl RuntimeConfig {
         let owned = self.0.child.owned();
         let object = cache.object(self.0.child.engine())?;
         let mut caches = self.0.caches.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = self.0.child.turn();
-        // SAFETY: a living `IRuntimeConfig`, and a cache that is kept until the configuration is gone.
-        owned.confirmed("setRuntimeCache", || unsafe { call!(owned.this(), slot, object) })?;
-        drop(turn);
+        // before the call: whatever it answers, the library may have kept the pointer
         caches.push(cache.clone());
-        Ok(())
+        let _turn = self.0.child.turn();
+        // SAFETY: a living `IRuntimeConfig`, and a cache that is kept until the configuration is gone.
+        owned.confirmed("setRuntimeCache", || unsafe { call!(owned.this(), slot, object) })
     }
 
     fn slots(&self) -> &crate::abi::slots::RuntimeConfigSlots {
@@ -159,11 +158,7 @@ impl RuntimeConfig {
 
     /// The object, for `engine`, whose it must be.
     pub(crate) fn object(&self, engine: &Engine) -> Result<Ptr> {
-        if self.0.child.engine().is(engine) {
-            return Ok(self.0.child.owned().object());
-        }
-        let what = "the runtime configuration belongs to another engine".to_owned();
-        Err(Error::Argument { what })
+        self.0.child.object(engine, "runtime configuration")
     }
 }
 

@@ -56,11 +56,7 @@ impl TimingCache {
     pub fn serialize(&self) -> Result<HostMemory> {
         let (this, slot) = (self.0.owned.this(), self.0.owned.slots().timing_cache.serialize);
         // SAFETY: a living `ITimingCache`; new `IHostMemory` is ours to delete.
-        let owned = unsafe {
-            Owned::new(self.0.owned.library(), self.0.owned.logger(), "serialize", || {
-                call!(this, slot)
-            })?
-        };
+        let owned = unsafe { self.0.owned.child("serialize", || call!(this, slot))? };
         // SAFETY: `ITimingCache::serialize` gives an `IHostMemory`.
         Ok(unsafe { HostMemory::new(owned) })
     }
