@@ -56,6 +56,14 @@ pub(crate) fn cpu(project: &Project) -> anyhow::Result<()> {
     wheel::install(project, &Pin::of_this_machine("onnxruntime")?).map(drop)
 }
 
+/// The TensorRT-RTX that the user names, or the one that is installed here.
+pub(crate) fn rtx_library(project: &Project) -> anyhow::Result<PathBuf> {
+    match std::env::var_os("TENSORRT_RTX_LIB").filter(|value| !value.is_empty()) {
+        Some(path) => Ok(PathBuf::from(path)),
+        None => rtx(project),
+    }
+}
+
 /// TensorRT-RTX; returns the folder of its libraries.
 pub(crate) fn rtx(project: &Project) -> anyhow::Result<PathBuf> {
     wheel::install(project, &Pin::of_this_machine("tensorrt-rtx")?)

@@ -13,7 +13,7 @@ use std::process::Command;
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::paired::{self, Ratio, asked, must};
+use super::paired::{self, Ratio, asked, must, number};
 use super::python::resnet50;
 use crate::binaries::{self, Binaries};
 use crate::fault::Fault;
@@ -99,7 +99,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     line("engine-build ÷ Python, peak memory, MB", &found, |cost| cost.memory);
     let found = pairs(Side::Warm, Side::Cold)?;
     line("engine store, warm ÷ cold, whole stage, s", &found, |cost| cost.whole);
-    let met = if calls.upper.max(whole.upper) <= GOAL { "met" } else { "NOT met here" };
+    let met = if calls.upper <= GOAL && whole.upper <= GOAL { "met" } else { "NOT met here" };
     ui::data(&format!("goal, both upper bounds of crate ÷ Python at most {GOAL}: {met}"));
     Ok(0)
 }
@@ -214,14 +214,19 @@ optimization-level = {}
         command.current_dir(&self.scratch).env("TAILMARK_ROOT", self.scratch.path());
         command.env("TENSORRT_RTX_LIB", &self.libraries).env("LD_LIBRARY_PATH", &self.libraries);
         let found = asked(&mut command).with_context(|| format!("{side:?}"))?;
-        let number = |of: &Value, key: &str| of[key].as_f64().unwrap_or_default();
-        let said = found["said"].as_str().unwrap_or_default();
-        let said: Value = serde_json::from_str(said).unwrap_or_default();
+        let calls = match side {
+            Side::Crate | Side::Python => {
+                let said: Value = serde_json::from_str(found["said"].as_str().unwrap_or_default())
+                    .with_context(|| format!("{side:?} says no figures"))?;
+                (number(&said, "parse_ns")? + number(&said, "build_ns")?) / 1e9
+            }
+            Side::Command | Side::Warm | Side::Cold => 0.0, // only whole processes are compared
+        };
         Ok(Cost {
-            whole: number(&found, "wall_ns") / 1e9,
-            calls: (number(&said, "parse_ns") + number(&said, "build_ns")) / 1e9,
-            processor: number(&found, "cpu_ns") / 1e9,
-            memory: number(&found, "rss_bytes") / 1e6,
+            whole: number(&found, "wall_ns")? / 1e9,
+            calls,
+            processor: number(&found, "cpu_ns")? / 1e9,
+            memory: number(&found, "rss_bytes")? / 1e6,
         })
     }
 }

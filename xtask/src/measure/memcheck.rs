@@ -40,10 +40,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let valgrind = version()?;
     let project = Project::find(None)?;
     let program = Binaries::ready(&project)?.program("engine-build");
-    let library = match std::env::var_os("TENSORRT_RTX_LIB").filter(|value| !value.is_empty()) {
-        Some(path) => PathBuf::from(path),
-        None => setup::rtx(&project)?,
-    };
+    let library = setup::rtx_library(&project)?;
     let scratch = tempfile::tempdir()?;
     let report = args.keep.clone().unwrap_or_else(|| scratch.path().join("report.xml"));
     let known = scratch.path().join("known.supp");

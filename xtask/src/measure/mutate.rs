@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let parse = example(&project, &binaries)?;
     let models =
         if args.models.is_empty() { default_models(&project)? } else { args.models.clone() };
-    let library = library(&project)?;
+    let library = setup::rtx_library(&project)?;
     let scratch = tempfile::tempdir()?;
     let folder = args.keep.clone().unwrap_or_else(|| scratch.path().to_owned());
     std::fs::create_dir_all(&folder)?;
@@ -109,14 +109,6 @@ fn default_models(project: &Project) -> anyhow::Result<Vec<PathBuf>> {
     let squeezenet = setup::models(project)?.join("light_squeezenet.onnx");
     anyhow::ensure!(squeezenet.is_file(), "{} is not there", squeezenet.display());
     Ok(vec![project.root().join("pipelines/models/tiny.onnx"), squeezenet])
-}
-
-/// The library that the user names, or the one of `cargo xtask setup rtx`.
-fn library(project: &Project) -> anyhow::Result<PathBuf> {
-    match std::env::var_os("TENSORRT_RTX_LIB").filter(|value| !value.is_empty()) {
-        Some(path) => Ok(PathBuf::from(path)),
-        None => setup::rtx(project),
-    }
 }
 
 fn write_files(

@@ -45,6 +45,11 @@ pub(super) fn must(command: &mut Command) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// A number in what a process reported.
+pub(super) fn number(of: &Value, key: &str) -> anyhow::Result<f64> {
+    of[key].as_f64().with_context(|| format!("no {key} in {of}"))
+}
+
 /// The JSON of a command's last line.
 pub(super) fn asked(command: &mut Command) -> anyhow::Result<Value> {
     let said = must(command)?;

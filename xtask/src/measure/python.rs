@@ -15,7 +15,7 @@ use crate::fault::Fault;
 use crate::project::Project;
 use crate::{digest, setup, ui};
 
-use super::paired::{self, Ratio, asked, must};
+use super::paired::{self, Ratio, asked, must, number};
 
 const PEER: &str = include_str!("peer.py");
 const READ_RUN: &str = include_str!("read_run.py");
@@ -150,7 +150,7 @@ pub(super) fn resnet50(
 }
 
 fn figures(found: &Value) -> anyhow::Result<Figures> {
-    let number = |key: &str| found[key].as_f64().with_context(|| format!("no {key} in {found}"));
+    let number = |key: &str| number(found, key);
     Ok(Figures { throughput: number("throughput")?, p99_ms: number("p99_ns")? / 1e6 })
 }
 

@@ -41,14 +41,16 @@ pub(crate) fn install(project: &Project, pin: &Pin) -> anyhow::Result<PathBuf> {
             ))
     };
     fs::create_dir_all(project.runtime()).map_err(cannot)?;
-    let _lock = lock(&project.runtime());
+    let lock = lock(&project.runtime());
     if target.exists() && is_there(&target, pin)? {
         ui::done(&format!("{name}: another command fetched it"), started.elapsed());
         return Ok(target);
     }
-    for left in files_of(&project.runtime(), |name| name.starts_with(WORK)) {
-        // nobody else is at work while the lock is held: an interrupted command left it
-        fs::remove_dir_all(left).map_err(cannot)?;
+    if lock.is_some() {
+        // nobody else is at work while the lock is held: an interrupted command left them
+        for left in files_of(&project.runtime(), |name| name.starts_with(WORK)) {
+            fs::remove_dir_all(left).map_err(cannot)?;
+        }
     }
     let work = tempfile::Builder::new().prefix(WORK).tempdir_in(project.runtime());
     let work = work.map_err(cannot)?;
@@ -79,9 +81,13 @@ fn is_there(folder: &Path, pin: &Pin) -> anyhow::Result<bool> {
 /// Keeps other commands from installing at the same time, where folders can be locked.
 fn lock(runtime: &Path) -> Option<File> {
     let folder = File::open(runtime).ok()?;
-    if matches!(folder.try_lock(), Err(fs::TryLockError::WouldBlock)) {
-        ui::note("waiting for another `setup`");
-        folder.lock().ok()?;
+    match folder.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => {
+            ui::note("waiting for another `setup`");
+            folder.lock().ok()?;
+        }
+        Err(fs::TryLockError::Error(_)) => return None,
     }
     Some(folder)
 }
