@@ -64,21 +64,9 @@ pub fn choose(choice: Choice, environment: &Environment) -> Result<Chosen> {
             Ok(Chosen { backend, explanation })
         }
         Choice::Auto => {
-            let mut passed = Passed::default();
-            for id in BackendId::ALL.into_iter().filter(|&id| tried_by_auto(id)) {
-                if passed.over(id, environment) {
-                    continue;
-                }
-                match open_backend(id, environment) {
-                    Ok(backend) => {
-                        let title = title(id, &backend.version());
-                        let explanation = format!("backend: {title} (auto: {})", passed.why(id));
-                        return Ok(Chosen { backend, explanation });
-                    }
-                    Err(error) => passed.missing = Some(error),
-                }
-            }
-            Err(passed.missing.unwrap_or_else(|| not_in_this_version(BackendId::Tensorrt)))
+            let (id, backend, why) = first(environment, |id| open_backend(id, environment))?;
+            let explanation = format!("backend: {} (auto: {why})", title(id, &backend.version()));
+            Ok(Chosen { backend, explanation })
         }
     }
 }
@@ -91,21 +79,28 @@ pub fn preview(choice: Choice, environment: &Environment) -> Result<String> {
     match choice {
         Choice::Named(id) => cheap(id, environment).map(|found| format!("backend: {id}{found}")),
         Choice::Auto => {
-            let mut passed = Passed::default();
-            for id in BackendId::ALL.into_iter().filter(|&id| tried_by_auto(id)) {
-                if passed.over(id, environment) {
-                    continue;
-                }
-                match cheap(id, environment) {
-                    Ok(found) => {
-                        return Ok(format!("backend: {id}{found} (auto: {})", passed.why(id)));
-                    }
-                    Err(error) => passed.missing = Some(error),
-                }
-            }
-            Err(passed.missing.unwrap_or_else(|| not_in_this_version(BackendId::Tensorrt)))
+            let (id, found, why) = first(environment, |id| cheap(id, environment))?;
+            Ok(format!("backend: {id}{found} (auto: {why})"))
         }
     }
+}
+
+/// The best backend that opens and can run engines, what opening it gave, and why it is this one.
+fn first<T>(
+    environment: &Environment,
+    open: impl Fn(BackendId) -> Result<T>,
+) -> Result<(BackendId, T, String)> {
+    let mut passed = Passed::default();
+    for id in BackendId::ALL.into_iter().filter(|&id| tried_by_auto(id)) {
+        if passed.over(id, environment) {
+            continue;
+        }
+        match open(id) {
+            Ok(found) => return Ok((id, found, passed.why(id))),
+            Err(error) => passed.missing = Some(error),
+        }
+    }
+    Err(passed.missing.unwrap_or_else(|| not_in_this_version(BackendId::Tensorrt)))
 }
 
 /// Asks every backend.

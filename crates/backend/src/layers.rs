@@ -123,16 +123,14 @@ impl Layers {
         let at = self.weighted.iter().filter(|found| *found == precision).count();
         (!self.weighted.is_empty()).then(|| at as f64 / self.weighted.len() as f64)
     }
-}
 
-impl Layers {
-    /// What a build reports whose engine is, or computes as, this graph.
-    pub(crate) fn into_built(self, asked: Precision, flags: Vec<String>) -> Built {
+    /// What a build reports whose engine has these layers; `from` says where they were read.
+    pub(crate) fn into_built(self, asked: Precision, from: &str, flags: Vec<String>) -> Built {
         Built {
             precision_achieved: self.precision(),
             precision_share: self.share(asked.as_str()),
             layers: self.layers,
-            layers_from: "graph".to_owned(),
+            layers_from: from.to_owned(),
             flags,
             ..Built::default()
         }

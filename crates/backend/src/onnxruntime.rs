@@ -95,7 +95,7 @@ impl Backend for OnnxRuntime {
             onnx::save(out, &engine)?;
         }
         let layers = Layers::of(&engine.graph.unwrap_or_default());
-        Ok(layers.into_built(request.precision, self.build_flags(request)))
+        Ok(layers.into_built(request.precision, "graph", self.build_flags(request)))
     }
 
     fn open(&self, engine: &Path, options: &OpenOptions) -> Result<Box<dyn Session>> {

@@ -58,7 +58,7 @@ impl Backend for Rten {
         onnx::file::inline_external(request.model, &mut copy)?;
         onnx::save(out, &copy)?;
         let layers = Layers::of(&model.graph.unwrap_or_default()).computed_in_fp32();
-        Ok(layers.into_built(request.precision, self.build_flags(request)))
+        Ok(layers.into_built(request.precision, "graph", self.build_flags(request)))
     }
 
     fn open(&self, engine: &Path, options: &OpenOptions) -> Result<Box<dyn Session>> {

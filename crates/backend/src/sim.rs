@@ -105,7 +105,7 @@ impl Backend for Sim {
         })?;
         std::fs::write(out, text).map_err(|source| Error::Io { path: out.to_owned(), source })?;
         let layers = Layers::of(&model.graph.unwrap_or_default());
-        Ok(layers.into_built(request.precision, self.build_flags(request)))
+        Ok(layers.into_built(request.precision, "graph", self.build_flags(request)))
     }
 
     fn open(&self, engine: &Path, _options: &OpenOptions) -> Result<Box<dyn Session>> {

@@ -51,18 +51,30 @@ fn product(id: BackendId) -> Product {
 /// # Errors
 /// [`Error::Unavailable`] with the places that were looked at.
 pub(crate) fn find_library(id: BackendId, environment: &Environment) -> Result<PathBuf> {
-    let found = ::tensorrt::find_in(product(id), &own_folders(id, &environment.data));
-    found.map_err(|error| explain(id, None, error))
+    search(id, environment).map_err(|error| explain(id, None, error))
 }
 
 /// [`find_library`]'s answer in a few words where there is no library: the places may be many.
 pub(crate) fn not_found(id: BackendId, environment: &Environment) -> Option<String> {
-    match ::tensorrt::find_in(product(id), &own_folders(id, &environment.data)) {
+    match search(id, environment) {
         Err(::tensorrt::Error::NotAvailable { product, looked_in }) => {
             Some(format!("{product} was not found in any of {} places", looked_in.len()))
         }
         _ => None,
     }
+}
+
+fn search(id: BackendId, environment: &Environment) -> ::tensorrt::Result<PathBuf> {
+    ::tensorrt::find_in(product(id), &own_folders(id, &environment.data))
+}
+
+/// Who decides the types of an engine, as `key=value`.
+pub(crate) fn typing(strong: bool, precision: Precision) -> Vec<String> {
+    let mut found = vec![format!("typing={}", if strong { "strong" } else { "weak" })];
+    if !strong && precision == Precision::Fp16 {
+        found.push("builder-flag=fp16".to_owned());
+    }
+    found
 }
 
 /// Folders below `data/runtime` that `cargo xtask setup` or the user filled, newest version first.
@@ -166,11 +178,7 @@ impl Backend for TensorRt {
     }
 
     fn build_flags(&self, request: &BuildRequest<'_>) -> Vec<String> {
-        let weak = request.options.fp16_route == Fp16Route::Flag;
-        let mut flags = vec![format!("typing={}", if weak { "weak" } else { "strong" })];
-        if weak && request.precision == Precision::Fp16 {
-            flags.push("builder-flag=fp16".to_owned());
-        }
+        let mut flags = typing(request.options.fp16_route != Fp16Route::Flag, request.precision);
         if let Some(bytes) = request.options.workspace {
             flags.push(format!("workspace={bytes}"));
         }
@@ -196,9 +204,7 @@ impl Backend for TensorRt {
             format!("version={}", self.version()),
             format!("cuda={}", cuda()),
         ];
-        let shared = ["workspace=", "cuda=", "profiling-verbosity="];
-        let flags = self.build_flags(request).into_iter();
-        scope.extend(flags.filter(|flag| shared.iter().all(|prefix| !flag.starts_with(prefix))));
+        scope.extend(typing(request.options.fp16_route != Fp16Route::Flag, request.precision));
         scope
     }
 

@@ -47,14 +47,13 @@ pub(super) fn build(backend: &TensorRt, request: &BuildRequest<'_>, out: &Path) 
     warnings.extend(told.warnings.iter().cloned());
     let (layers, layers_from) = layers(backend, &plan, &told, &graph, &mut warnings);
     Ok(Built {
-        layers_from: layers_from.to_owned(),
         cache: told.cache.filter(|_| cache.is_some()),
         timing_cache: cache
             .map(|cache| cache.serialize().map(|blob| blob.to_vec()))
             .transpose()
             .map_err(wrong)?,
         warnings,
-        ..layers.into_built(request.precision, backend.build_flags(request))
+        ..layers.into_built(request.precision, layers_from, backend.build_flags(request))
     })
 }
 

@@ -108,10 +108,14 @@ impl EngineLayer {
         self.inputs.iter().chain(&self.constants).filter(|operand| !operand.is_scalar())
     }
 
+    /// The input that tells the precision: the first float one, else the first.
+    fn main_input(&self) -> Option<&Operand> {
+        self.inputs.iter().find(|operand| operand.is_float()).or(self.inputs.first())
+    }
+
     /// The precision it computes in.
     fn precision(&self) -> &'static str {
-        let input = self.inputs.iter().find(|operand| operand.is_float());
-        let input = input.or(self.inputs.first()).map_or("", |operand| operand.precision);
+        let input = self.main_input().map_or("", |operand| operand.precision);
         let weights = self
             .constants
             .iter()
@@ -122,8 +126,7 @@ impl EngineLayer {
     }
 
     fn layer(&self) -> Layer {
-        let main = self.inputs.iter().find(|operand| operand.is_float());
-        let input = main.or(self.inputs.first());
+        let input = self.main_input();
         let output = self.outputs.first();
         let format_of = |operand: Option<&Operand>| operand.and_then(|o| o.format.clone());
         let format = match (format_of(input), format_of(output)) {

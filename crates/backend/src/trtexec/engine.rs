@@ -9,7 +9,6 @@ use crate::onnx;
 use crate::onnx::proto::GraphProto;
 use crate::tensorrt::{cuda, layer_info};
 use crate::traits::{BuildRequest, Built, Fp16Route};
-use crate::types::Precision;
 
 use super::command::{self, BuildSpec, Command, TimingCache};
 use super::flags;
@@ -37,11 +36,7 @@ pub(crate) fn build_flags(version: Version, request: &BuildRequest<'_>) -> Vec<S
 pub(crate) fn typing(version: Version, request: &BuildRequest<'_>) -> Vec<String> {
     let flag = request.options.fp16_route == Fp16Route::Flag;
     let strong = !flag && flags::STRONGLY_TYPED.known_to(version);
-    let mut found = vec![format!("typing={}", if strong { "strong" } else { "weak" })];
-    if !strong && request.precision == Precision::Fp16 {
-        found.push("builder-flag=fp16".to_owned());
-    }
-    found
+    crate::tensorrt::typing(strong, request.precision)
 }
 
 /// Builds `request` into the file `out`.
@@ -213,13 +208,13 @@ fn finish(
         tool.lineage.remember(start, blob);
     }
     let layers = layers(tool.version, &files.layers, graph, &mut warnings);
-    let layers_from = if layers.is_some() { "layer export" } else { "" }.to_owned();
+    let from = if layers.is_some() { "layer export" } else { "" };
     let mut flags = build_flags(tool.version, request);
     flags.push(format!("command={}", ran.line));
     std::fs::rename(&files.part, &files.out)
         .map_err(|source| Error::Io { path: files.out.clone(), source })?;
-    let built = layers.unwrap_or_default().into_built(request.precision, flags);
-    Ok(Built { layers_from, timing_cache, warnings, ..built })
+    let built = layers.unwrap_or_default().into_built(request.precision, from, flags);
+    Ok(Built { timing_cache, warnings, ..built })
 }
 
 /// The layers that trtexec exported.
