@@ -5,10 +5,11 @@
 //! warm there, and the estimator's name says so.
 
 use pipeline::artifact::EngineRow;
-use stats::compare::{Ratio, paired_ratio};
+use stats::compare::Ratio;
 use stats::interval::of_mean;
 use stats::{Confidence, Interval, Moments};
 
+use crate::compare::paired;
 use crate::load::Case;
 use crate::metric::{Build, Metric};
 use crate::summarize::{Asked, CaseSummary, Draft, ROUNDS_FOR_SCOPE};
@@ -102,20 +103,6 @@ pub(crate) fn saved(engines: &[EngineRow], confidence: Confidence) -> Vec<Saved<
         found.push(Saved { row, cold, warm, ratio });
     }
     found
-}
-
-/// The ratio of two values over the rounds that both have.
-pub(crate) fn paired(
-    side: &[(i64, f64)],
-    other: &[(i64, f64)],
-    confidence: Confidence,
-) -> Option<Ratio> {
-    let pair = |&(round, value): &(i64, f64)| {
-        let (_, other) = other.iter().find(|&&(index, _)| index == round)?;
-        Some((value, *other))
-    };
-    let (values, others): (Vec<f64>, Vec<f64>) = side.iter().filter_map(pair).unzip();
-    paired_ratio(&values, &others, confidence)
 }
 
 /// Times to build the engine of a case, from every build with the same key.

@@ -12,7 +12,7 @@ use pipeline::config::did_you_mean;
 use serde::{Deserialize, Deserializer, de};
 use stats::Confidence;
 
-use crate::builds::paired;
+use crate::compare::paired;
 use crate::format::number;
 use crate::metric::Metric;
 use crate::summarize::CaseSummary;

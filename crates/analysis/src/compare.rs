@@ -56,14 +56,26 @@ pub fn metrics(side: Side<'_>, baseline: Side<'_>, rules: &Rules) -> Vec<Metric>
 
 /// Values of a metric in the rounds that both cases completed, paired.
 pub fn pairs(side: &CaseSummary, baseline: &CaseSummary, metric: Metric) -> (Vec<f64>, Vec<f64>) {
-    let others = baseline.rounds_of(metric);
-    side.rounds_of(metric)
-        .iter()
-        .filter_map(|(round, value)| {
-            let other = others.iter().find(|(index, _)| index == round)?;
-            Some((*value, other.1))
-        })
-        .unzip()
+    common(side.rounds_of(metric), baseline.rounds_of(metric))
+}
+
+/// The values of the rounds that both have, paired.
+fn common(side: &[(i64, f64)], other: &[(i64, f64)]) -> (Vec<f64>, Vec<f64>) {
+    let pair = |&(round, value): &(i64, f64)| {
+        let (_, other) = other.iter().find(|&&(index, _)| index == round)?;
+        Some((value, *other))
+    };
+    side.iter().filter_map(pair).unzip()
+}
+
+/// The ratio of two values over the rounds that both have; `None` below two common rounds.
+pub(crate) fn paired(
+    side: &[(i64, f64)],
+    other: &[(i64, f64)],
+    confidence: Confidence,
+) -> Option<Ratio> {
+    let (values, others) = common(side, other);
+    paired_ratio(&values, &others, confidence)
 }
 
 /// The paired ratio of a metric; `None` below two common rounds.
@@ -73,8 +85,7 @@ pub fn ratio(
     metric: Metric,
     confidence: Confidence,
 ) -> Option<Ratio> {
-    let (values, others) = pairs(side, baseline, metric);
-    paired_ratio(&values, &others, confidence)
+    paired(side.rounds_of(metric), baseline.rounds_of(metric), confidence)
 }
 
 fn compare_metric(
