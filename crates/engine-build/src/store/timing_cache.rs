@@ -39,7 +39,7 @@ mod scope;
 #[cfg(test)]
 mod tests;
 
-pub use meta::{FORMAT, Meta};
+pub use meta::Meta;
 pub use scope::Scope;
 
 /// The largest blob that is kept or offered: 256 MiB. Those of TensorRT have some hundred KiB.

@@ -10,7 +10,7 @@ use super::{Addition, Scope};
 use crate::text;
 
 /// Version of `meta.json`; others are set aside.
-pub const FORMAT: u32 = 1;
+const FORMAT: u32 = 1;
 
 /// No meta is larger: it names each engine once, in some 70 bytes.
 const LARGEST: u64 = 4 << 20;
