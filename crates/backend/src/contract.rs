@@ -32,7 +32,7 @@ fn backends() -> Vec<Box<dyn Backend>> {
 }
 
 fn options(threads: usize) -> OpenOptions {
-    OpenOptions { threads, spinning: false, shapes: Vec::new() }
+    OpenOptions { threads, spinning: false, shapes: Vec::new(), optimise: true }
 }
 
 fn build(backend: &dyn Backend, model: &Path, precision: Precision) -> (Built, PathBuf) {

@@ -74,7 +74,12 @@ impl Backend for OnnxRuntime {
     fn build(&self, request: &BuildRequest<'_>, out: &Path) -> Result<Built> {
         request.refuse_gpu_options(ID)?;
         let level = optimization(request.optimization_level).0;
-        let options = OpenOptions { threads: 1, spinning: false, shapes: request.shapes.to_vec() };
+        let options = OpenOptions {
+            threads: 1,
+            spinning: false,
+            shapes: request.shapes.to_vec(),
+            optimise: true,
+        };
         let mut builder = session::builder(&self.library, &options, level)?
             .with_optimized_model_path(out)
             .map_err(|error| session::setting(&error))?;
@@ -105,9 +110,14 @@ impl Backend for OnnxRuntime {
 
     /// Basic optimisation: constants are folded, but nothing is fused and no layout changes, so that
     /// the reference shares few kernels with the engine. Without any, ONNX Runtime would convert
-    /// float16 weights again in every inference.
+    /// float16 weights again in every inference; [`OpenOptions::optimise`] can ask for that.
     fn open_model(&self, model: &Path, options: &OpenOptions) -> Result<Box<dyn Session>> {
-        let session = loaded(&self.library, model, options, GraphOptimizationLevel::Level1)?;
+        let level = if options.optimise {
+            GraphOptimizationLevel::Level1
+        } else {
+            GraphOptimizationLevel::Disable
+        };
+        let session = loaded(&self.library, model, options, level)?;
         Ok(Box::new(OrtSession::new(session, model, options)?))
     }
 }

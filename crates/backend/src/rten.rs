@@ -66,12 +66,12 @@ impl Backend for Rten {
     }
 
     /// The graph as it was written, without rten's own fusions: as a second opinion it should share
-    /// as little as possible with what is measured.
+    /// as little as possible with what is measured. So [`OpenOptions::optimise`] changes nothing here.
     fn open_model(&self, model: &Path, options: &OpenOptions) -> Result<Box<dyn Session>> {
         Ok(Box::new(RtenSession::open(model, options, Plan::Plain)?))
     }
 }
 
 fn options_of(request: &BuildRequest<'_>) -> OpenOptions {
-    OpenOptions { threads: 1, spinning: false, shapes: request.shapes.to_vec() }
+    OpenOptions { threads: 1, spinning: false, shapes: request.shapes.to_vec(), optimise: true }
 }

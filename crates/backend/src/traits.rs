@@ -195,6 +195,10 @@ pub struct OpenOptions {
     pub spinning: bool,
     /// Sizes for inputs with open dimensions, by name.
     pub shapes: Vec<(String, Vec<usize>)>,
+    /// Whether [`Backend::open_model`] may rewrite the graph at all. With `false` every node runs as it stands
+    /// in the file, casts that round included: what emulation of float16 and comparing layer by layer rest
+    /// on. It is slower, and an engine that was built is what it is.
+    pub optimise: bool,
 }
 
 /// One engine library.

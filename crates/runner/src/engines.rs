@@ -194,7 +194,7 @@ fn simulated(
     let Some(model) = models.iter().find(|model| model.model_digest == engine.model_digest) else {
         return Ok(Expected::nothing(seed));
     };
-    let options = OpenOptions { threads: 1, spinning: false, shapes: Vec::new() };
+    let options = OpenOptions { threads: 1, spinning: false, shapes: Vec::new(), optimise: true };
     let mut session = backend.open_model(&root.join(&model.path), &options)?;
     let mut expected = Expected::nothing(seed);
     for which in 0..2 {

@@ -37,8 +37,12 @@ impl Pool {
         backend: &dyn Backend,
     ) -> backend::Result<()> {
         let open = self.sessions.entry(kind.clone()).or_default();
-        let mut options =
-            OpenOptions { threads: kind.threads, spinning: kind.spinning, shapes: Vec::new() };
+        let mut options = OpenOptions {
+            threads: kind.threads,
+            spinning: kind.spinning,
+            shapes: Vec::new(),
+            optimise: true,
+        };
         if let Some(batch) = kind.batch
             && open.len() < streams
         {

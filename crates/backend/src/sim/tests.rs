@@ -6,7 +6,8 @@ use super::*;
 use crate::input::image_like;
 use crate::tiny::Tiny;
 
-const OPTIONS: OpenOptions = OpenOptions { threads: 1, spinning: false, shapes: Vec::new() };
+const OPTIONS: OpenOptions =
+    OpenOptions { threads: 1, spinning: false, shapes: Vec::new(), optimise: true };
 
 /// A session on the tiny model that behaves as `json` says.
 fn session(json: &str) -> Box<dyn Session> {

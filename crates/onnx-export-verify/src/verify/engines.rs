@@ -86,7 +86,8 @@ impl Engine {
         seeds: &[u64],
     ) -> backend::Result<Answers> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let options = OpenOptions { threads, spinning: false, shapes: shapes.to_vec() };
+        let options =
+            OpenOptions { threads, spinning: false, shapes: shapes.to_vec(), optimise: true };
         let mut session = self.backend.open_model(&subject.path, &options)?;
         let specs: Vec<TensorSpec> = session.inputs().to_vec();
         let mut answers = Vec::with_capacity(seeds.len());
