@@ -41,13 +41,14 @@ pub fn export(
     about: &[(&str, String)],
 ) -> Result<Model> {
     let mut net = Net::new(weights, options.norm, options.opset);
-    architecture.build(&mut net)?;
+    let classes = architecture.classes();
+    architecture.build(&mut net, classes)?;
     let graph = net.finish();
     let parameters = graph.parameters;
     let batch = options.batch.dim();
     let mut input = vec![batch.clone()];
     input.extend(architecture.image().map(Dim::Fixed));
-    let output = [batch, Dim::Fixed(architecture.classes())];
+    let output = [batch, Dim::Fixed(classes)];
     let outputs = vec![value_info("output", DataType::Float as i32, Some(&output))];
     let mut proto = assemble(graph, &input, outputs, options.opset);
     if let Some(graph) = &mut proto.graph {

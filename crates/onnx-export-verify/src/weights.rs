@@ -47,6 +47,23 @@ pub enum Role {
     },
 }
 
+/// A [`Parameter`] that stands alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnedParameter {
+    /// Name in the state dictionary.
+    pub name: String,
+    /// Dimensions.
+    pub shape: Vec<usize>,
+    /// What it is for.
+    pub role: Role,
+}
+
+impl From<&Parameter<'_>> for OwnedParameter {
+    fn from(of: &Parameter<'_>) -> Self {
+        Self { name: of.name.to_owned(), shape: of.shape.to_vec(), role: of.role }
+    }
+}
+
 /// A source of weights.
 pub trait Weights {
     /// The elements of a tensor, row-major.

@@ -226,7 +226,8 @@ impl<'a> Net<'a> {
     }
 
     fn trained(&mut self, name: &str, shape: &[usize], role: Role) -> Result<Vec<f32>> {
-        self.graph.parameters += shape.iter().product::<usize>() as u64;
+        let elements = shape.iter().fold(1_u64, |n, &dim| n.saturating_mul(dim as u64));
+        self.graph.parameters = self.graph.parameters.saturating_add(elements);
         self.read(name, shape, role)
     }
 

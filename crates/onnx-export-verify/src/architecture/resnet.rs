@@ -2,11 +2,50 @@
 
 use anyhow::Result;
 
+use super::Entry;
 use super::net::{Conv, Net};
+
+pub(super) const TABLE: &[Entry] = &[
+    Entry {
+        name: "resnet18",
+        checkpoint: "resnet18-f37072fd.pth",
+        parameters: 11_689_512,
+        giga_multiplications: 1.814,
+        build: |net, classes| resnet(net, Block::Basic, [2, 2, 2, 2], classes),
+    },
+    Entry {
+        name: "resnet34",
+        checkpoint: "resnet34-b627a593.pth",
+        parameters: 21_797_672,
+        giga_multiplications: 3.664,
+        build: |net, classes| resnet(net, Block::Basic, [3, 4, 6, 3], classes),
+    },
+    Entry {
+        name: "resnet50",
+        checkpoint: "resnet50-0676ba61.pth",
+        parameters: 25_557_032,
+        giga_multiplications: 4.089,
+        build: |net, classes| resnet(net, Block::Bottleneck, [3, 4, 6, 3], classes),
+    },
+    Entry {
+        name: "resnet101",
+        checkpoint: "resnet101-63fe2227.pth",
+        parameters: 44_549_160,
+        giga_multiplications: 7.801,
+        build: |net, classes| resnet(net, Block::Bottleneck, [3, 4, 23, 3], classes),
+    },
+    Entry {
+        name: "resnet152",
+        checkpoint: "resnet152-394f9c45.pth",
+        parameters: 60_192_808,
+        giga_multiplications: 11.514,
+        build: |net, classes| resnet(net, Block::Bottleneck, [3, 8, 36, 3], classes),
+    },
+];
 
 /// The residual block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Block {
+enum Block {
     /// 3×3, 3×3.
     Basic,
     /// 1×1, 3×3, 1×1 with four times the channels at the end.
@@ -23,12 +62,7 @@ impl Block {
 }
 
 /// The whole network: stem, four layers of blocks, average, classes.
-pub(super) fn resnet(
-    net: &mut Net<'_>,
-    block: Block,
-    depths: [usize; 4],
-    classes: usize,
-) -> Result<()> {
+fn resnet(net: &mut Net<'_>, block: Block, depths: [usize; 4], classes: usize) -> Result<()> {
     let stem = Conv { inputs: 3, outputs: 64, kernel: 7, stride: 2 };
     let mut x = net.conv_norm("conv1", "bn1", stem, 1.0, "input")?;
     x = net.relu("relu", &x);

@@ -33,7 +33,7 @@ pub fn calibrated(
 ) -> Result<Synthetic> {
     let weights = Synthetic::uncalibrated(seed);
     let mut net = Net::new(&weights, Norm::Batch, OPSET);
-    architecture.build(&mut net)?;
+    architecture.build(&mut net, architecture.classes())?;
     let graph = net.finish();
     let names = graph.statistics.clone();
     let [channels, height, width] = architecture.image();
