@@ -8,6 +8,8 @@
 //! Pipeline files, the command line, checkpoints, synthetic weights and the tests below then know it.
 
 mod fold;
+mod mobilenet_v2;
+mod mobilenet_v3;
 mod net;
 mod resnet;
 
@@ -20,10 +22,10 @@ use clap::builder::PossibleValue;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::weights::{OwnedParameter, Parameter, Weights};
-pub use net::{Conv, Exported, Net, Norm};
+pub use net::{Affine, Conv, Exported, Net, Norm};
 
 /// The tables of all files here.
-const FAMILIES: &[&[Entry]] = &[resnet::TABLE];
+const FAMILIES: &[&[Entry]] = &[resnet::TABLE, mobilenet_v2::TABLE, mobilenet_v3::TABLE];
 
 static ALL: LazyLock<Vec<Architecture>> =
     LazyLock::new(|| FAMILIES.iter().copied().flatten().map(Architecture).collect());

@@ -22,25 +22,36 @@ pub struct Parameter<'a> {
 /// What a tensor is for; decides how it is drawn when it is synthetic.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Role {
-    /// Filters of a convolution: outputs, inputs, height, width.
-    Conv,
+    /// Filters of a convolution: outputs, inputs of a group, height, width.
+    Conv {
+        /// Groups of channels that do not see each other.
+        groups: usize,
+    },
     /// Scale of a normalisation.
     Scale {
         /// About how large it should be.
         mean: f32,
     },
-    /// Shift of a normalisation.
-    Shift,
+    /// Shift of a normalisation, or bias of a layer inside the network.
+    Shift {
+        /// About how large it should be.
+        mean: f32,
+    },
     /// Running mean of a normalisation.
     RunningMean,
     /// Running variance of a normalisation.
     RunningVariance,
-    /// Weights of a linear layer: outputs, inputs.
+    /// Weights of a layer inside the network that no normalisation follows: outputs, inputs.
+    Hidden {
+        /// Inputs of one output.
+        inputs: usize,
+    },
+    /// Weights of the classifier: outputs, inputs.
     Linear {
         /// Number of inputs.
         inputs: usize,
     },
-    /// Bias of a linear layer.
+    /// Bias of the classifier.
     Bias {
         /// Number of inputs of the layer.
         inputs: usize,

@@ -10,10 +10,11 @@ pub(super) fn fold(
     beta: &[f32],
     mean: &[f32],
     variance: &[f32],
+    epsilon: f32,
 ) -> Vec<f32> {
     let size = filters.len() / gamma.len().max(1);
     let channel = |(index, filter): (usize, &mut [f32])| {
-        let deviation = (f64::from(variance[index]) + f64::from(EPSILON)).sqrt();
+        let deviation = (f64::from(variance[index]) + f64::from(epsilon)).sqrt();
         let factor = f64::from(gamma[index]) / deviation;
         for weight in filter {
             *weight = (f64::from(*weight) * factor) as f32;
@@ -30,7 +31,8 @@ mod tests {
     #[test]
     fn folding_is_the_same_function() {
         let mut filters = [2.0, -1.0, 0.5, 4.0];
-        let bias = fold(&mut filters, &[1.5, 0.5], &[0.1, -0.2], &[0.3, -0.7], &[4.0, 0.25]);
+        let bias =
+            fold(&mut filters, &[1.5, 0.5], &[0.1, -0.2], &[0.3, -0.7], &[4.0, 0.25], EPSILON);
         let expected = |w: f32, gamma: f32, variance: f32| w * gamma / (variance + 1e-5).sqrt();
         assert!((filters[0] - expected(2.0, 1.5, 4.0)).abs() < 1e-6);
         assert!((filters[3] - expected(4.0, 0.5, 0.25)).abs() < 1e-6);

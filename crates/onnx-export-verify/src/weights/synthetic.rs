@@ -61,6 +61,19 @@ impl Synthetic {
         ChaCha8Rng::from_seed(key)
     }
 
+    /// One window for each channel, whose centre outweighs the rest, as in trained networks. Where it does not,
+    /// channels are left that hold little but differences of neighbours: normalisation raises them, and with
+    /// them the rounding errors.
+    fn depthwise(&self, name: &str, count: usize, window: usize, deviation: f32) -> Vec<f32> {
+        let mut values = self.normal(name, count, 0.0, deviation / 2.0);
+        values
+            .iter_mut()
+            .skip(window / 2)
+            .step_by(window.max(1))
+            .for_each(|v| *v += 3.0 * deviation);
+        values
+    }
+
     fn statistics(&self) -> Result<&Statistics> {
         self.statistics.as_ref().context("synthetic weights were not calibrated")
     }
@@ -107,17 +120,27 @@ impl Weights for Synthetic {
             Ok(values.clone())
         };
         match role {
-            Role::Conv => {
-                let outputs = count / shape.get(1).copied().unwrap_or(1).max(1);
+            Role::Conv { groups } => {
+                // all inputs of a group that one output reaches back to
+                let inputs = shape.get(1).copied().unwrap_or(1).max(1);
+                let outputs = count / inputs / groups.max(1);
                 let deviation = (2.0 / outputs.max(1) as f32).sqrt();
-                Ok(self.normal(name, count, 0.0, deviation))
+                Ok(match *shape {
+                    [_, 1, height, width] if groups > 1 => {
+                        self.depthwise(name, count, height * width, deviation)
+                    }
+                    _ => self.normal(name, count, 0.0, deviation),
+                })
             }
             Role::Scale { mean } => {
                 let near = self.normal(name, count, mean, 0.1 * mean);
                 Ok(near.into_iter().map(|v| v.clamp(0.5 * mean, 1.5 * mean)).collect())
             }
-            Role::Shift => Ok(self.normal(name, count, 0.0, 0.1)),
+            Role::Shift { mean } => Ok(self.normal(name, count, mean, 0.1)),
             Role::RunningMean | Role::RunningVariance => running(),
+            Role::Hidden { inputs } => {
+                Ok(self.normal(name, count, 0.0, (2.0 / inputs.max(1) as f32).sqrt()))
+            }
             Role::Linear { .. } => self.linear(name, count),
             Role::Bias { inputs } => self.bias(name, count, inputs),
         }
@@ -134,14 +157,14 @@ mod tests {
 
     #[test]
     fn filters_have_the_deviation_of_he() {
-        let values = tensor(1, "conv1.weight", &[64, 32, 3, 3], Role::Conv);
+        let values = tensor(1, "conv1.weight", &[64, 32, 3, 3], Role::Conv { groups: 1 });
         let power: f32 = values.iter().map(|v| v * v).sum::<f32>() / values.len() as f32;
         assert!((power * (64.0 * 9.0) / 2.0 - 1.0).abs() < 0.05, "{power}");
     }
 
     #[test]
     fn streams_repeat_and_differ_by_seed_and_name() {
-        let draw = |seed, name| tensor(seed, name, &[8], Role::Shift);
+        let draw = |seed, name| tensor(seed, name, &[8], Role::Shift { mean: 0.0 });
         assert_eq!(draw(1, "a"), draw(1, "a"));
         assert_ne!(draw(1, "a"), draw(2, "a"));
         assert_ne!(draw(1, "a"), draw(1, "b"));
