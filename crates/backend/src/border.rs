@@ -1,15 +1,19 @@
-//! The border of an engine: sizes of its inputs and outputs, and buffers as bytes.
+//! The border of an engine: sizes of its inputs and outputs, and buffers as bytes ([`buffer`]).
 //!
 //! A model may leave dimensions open. They are settled once, when an engine is built or a session is
 //! opened: by the caller's shapes, else 1 for an open first dimension (the batch), else an error.
 
-use half::f16;
+mod buffer;
+
+use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::onnx::node;
 use crate::onnx::proto::{DataType, ValueInfoProto};
 use crate::onnx::shape::Dim;
+use crate::onnx::{self, node};
 use crate::types::{BackendId, ElementType, TensorSpec};
+
+pub(crate) use buffer::{element_size, poison, read, write};
 
 /// An input or output as a model states it; `None` is an open dimension.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +41,12 @@ pub(crate) fn open_spec(backend: BackendId, value: &ValueInfoProto) -> Result<Op
     let element = match DataType::try_from(element) {
         Ok(DataType::Float) => ElementType::F32,
         Ok(DataType::Float16) => ElementType::F16,
+        Ok(DataType::Double) => ElementType::F64,
         Ok(DataType::Int64) => ElementType::I64,
         Ok(DataType::Int32) => ElementType::I32,
+        Ok(DataType::Int8) => ElementType::I8,
+        Ok(DataType::Uint8) => ElementType::U8,
+        Ok(DataType::Bool) => ElementType::Bool,
         _ => return Err(no_tensor(backend, &value.name)),
     };
     let size = |dim: Dim| match dim {
@@ -49,9 +57,23 @@ pub(crate) fn open_spec(backend: BackendId, value: &ValueInfoProto) -> Result<Op
     Ok(OpenSpec { name: value.name.clone(), element, dims })
 }
 
+/// The inputs of a model file with all their sizes, as every backend that opens it sees them.
+///
+/// # Errors
+/// As [`crate::check_model`]; [`Error::Shape`] for sizes that stay open or do not fit, [`Error::Unsupported`] for
+/// an input that is no tensor of a known type.
+pub fn model_inputs(path: &Path, shapes: &[(String, Vec<usize>)]) -> Result<Vec<TensorSpec>> {
+    let graph = onnx::load(path)?.graph.unwrap_or_default();
+    // any backend would say the same of a model's own border
+    let open = onnx::inputs(&graph).into_iter().map(|v| open_spec(BackendId::OnnxruntimeCpu, v));
+    settle(&open.collect::<Result<Vec<_>>>()?, shapes)
+}
+
 /// The error for an input or output that is not such a tensor.
 pub(crate) fn no_tensor(backend: BackendId, name: &str) -> Error {
-    let what = format!("`{name}` is not a tensor of float32, float16, int64 or int32");
+    let what = format!(
+        "`{name}` is not a tensor of float32, float16, float64, int64, int32, int8, uint8 or bool"
+    );
     Error::Unsupported { backend, what }
 }
 
@@ -68,6 +90,11 @@ pub fn parse_shape(text: &str) -> Result<(String, Vec<usize>), String> {
         Some(dims) if !name.trim().is_empty() => Ok((name.trim().to_owned(), dims)),
         _ => Err(usage()),
     }
+}
+
+/// The `NAME=1x3x224x224` of a tensor; `NAME=` for a scalar.
+pub fn shape_text(spec: &TensorSpec) -> String {
+    format!("{}={}", spec.name, join(&spec.dims))
 }
 
 /// Settles the sizes of all inputs.
@@ -111,9 +138,12 @@ pub(crate) fn settle(
 fn fit(input: &OpenSpec, given: &[usize]) -> Result<Vec<usize>> {
     let fits = input.dims.as_ref().is_none_or(|dims| {
         dims.len() == given.len()
-            && dims.iter().zip(given).all(|(own, given)| own.is_none_or(|own| own == *given))
+            && dims
+                .iter()
+                .zip(given)
+                .all(|(own, given)| own.map_or(*given > 0, |own| own == *given))
     });
-    if fits && given.iter().all(|&size| size > 0) {
+    if fits {
         return Ok(given.to_vec());
     }
     let reason = format!("the shape {} does not fit the model's {}", join(given), state(input));
@@ -144,56 +174,6 @@ fn state(input: &OpenSpec) -> String {
 
 fn join(dims: &[usize]) -> String {
     dims.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
-}
-
-/// Bytes of one element.
-pub(crate) fn element_size(element: ElementType) -> usize {
-    match element {
-        ElementType::F16 => 2,
-        ElementType::F32 | ElementType::I32 => 4,
-        ElementType::I64 => 8,
-    }
-}
-
-/// Converts `values` into a buffer of exactly as many elements.
-pub(crate) fn write(element: ElementType, buffer: &mut [u8], values: &[f32]) {
-    let slots = buffer.chunks_exact_mut(element_size(element)).zip(values);
-    match element {
-        ElementType::F32 => slots.for_each(|(slot, v)| slot.copy_from_slice(&v.to_ne_bytes())),
-        ElementType::F16 => {
-            slots.for_each(|(slot, &v)| slot.copy_from_slice(&f16::from_f32(v).to_ne_bytes()));
-        }
-        ElementType::I64 => {
-            slots.for_each(|(slot, &v)| slot.copy_from_slice(&(v as i64).to_ne_bytes()));
-        }
-        ElementType::I32 => {
-            slots.for_each(|(slot, &v)| slot.copy_from_slice(&(v as i32).to_ne_bytes()));
-        }
-    }
-}
-
-/// Reads a buffer as float32.
-pub(crate) fn read(element: ElementType, buffer: &[u8]) -> Vec<f32> {
-    fn each<const N: usize>(buffer: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-        buffer.as_chunks::<N>().0.iter().map(|bytes| value(*bytes)).collect()
-    }
-    match element {
-        ElementType::F32 => each(buffer, f32::from_ne_bytes),
-        ElementType::F16 => each(buffer, |bytes| f16::from_ne_bytes(bytes).to_f32()),
-        ElementType::I64 => each(buffer, |bytes| i64::from_ne_bytes(bytes) as f32),
-        ElementType::I32 => each(buffer, |bytes| i32::from_ne_bytes(bytes) as f32),
-    }
-}
-
-/// Fills a buffer with NaN, or with the smallest value where there is no NaN.
-pub(crate) fn poison(element: ElementType, buffer: &mut [u8]) {
-    let value: &[u8] = match element {
-        ElementType::F32 => &f32::NAN.to_ne_bytes(),
-        ElementType::F16 => &f16::NAN.to_ne_bytes(),
-        ElementType::I64 => &i64::MIN.to_ne_bytes(),
-        ElementType::I32 => &i32::MIN.to_ne_bytes(),
-    };
-    buffer.chunks_exact_mut(value.len()).for_each(|slot| slot.copy_from_slice(value));
 }
 
 #[cfg(test)]
@@ -247,18 +227,6 @@ mod tests {
         assert_eq!(parse_shape("n=x=2,4"), Ok(("n=x".to_owned(), vec![2, 4])));
         for text in ["a", "a=", "=1", "a=1xx", "a=0x3", "a=-1"] {
             assert!(parse_shape(text).unwrap_err().contains("NAME=SIZES"), "{text}");
-        }
-    }
-
-    #[test]
-    fn numbers_survive_every_border() {
-        let values = [0.0, 1.0, -2.0, 7.0];
-        for element in [ElementType::F32, ElementType::F16, ElementType::I64, ElementType::I32] {
-            let mut buffer = vec![0_u8; 4 * element_size(element)];
-            write(element, &mut buffer, &values);
-            assert_eq!(read(element, &buffer), values, "{element:?}");
-            poison(element, &mut buffer);
-            assert!(read(element, &buffer).iter().all(|v| v.is_nan() || *v < -2e9), "{element:?}");
         }
     }
 }

@@ -41,6 +41,14 @@ pub enum Error {
         /// What is open, or what does not fit.
         reason: String,
     },
+    /// The value that was given for an input does not fit it.
+    #[error("the value of input `{input}`: {reason}")]
+    Input {
+        /// The input.
+        input: String,
+        /// What does not fit.
+        reason: String,
+    },
     /// A call into an engine failed.
     #[error("{backend}: {what} failed: {reason}")]
     Engine {
@@ -80,6 +88,9 @@ impl Error {
             Self::Shape { .. } => {
                 Some("give all sizes of the input, for example --shape NAME=1x3x224x224")
             }
+            Self::Input { .. } => Some(
+                "fixed inputs are NAME=VALUE or NAME=zeros; inputs that are not fixed are drawn",
+            ),
             Self::Model { .. } | Self::Engine { .. } | Self::Cancelled { .. } | Self::Io { .. } => {
                 None
             }
@@ -91,7 +102,10 @@ impl Error {
     /// or the engine failed on it, 5 when it was interrupted.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Unsupported { .. } | Self::Model { .. } | Self::Shape { .. } => 2,
+            Self::Unsupported { .. }
+            | Self::Model { .. }
+            | Self::Shape { .. }
+            | Self::Input { .. } => 2,
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => 2,
             Self::Unavailable { .. } | Self::Engine { .. } | Self::Io { .. } => 4,
             Self::Cancelled { .. } => 5,

@@ -4,6 +4,7 @@
 //! session optimises it again while it loads (`optimized=at-load`). It computes float16 as float32.
 //! It reads operator sets from 13 on only: older ones have a Softmax whose default axis it gets wrong.
 
+mod outline;
 mod session;
 
 use std::path::Path;

@@ -191,6 +191,10 @@ impl Border {
             ElementType::F16 => "f16",
             ElementType::I64 => "i64",
             ElementType::I32 => "i32",
+            ElementType::F64 => "f64",
+            ElementType::I8 => "i8",
+            ElementType::U8 => "u8",
+            ElementType::Bool => "bool",
         };
         Self { name: spec.name.clone(), element: element.to_owned(), dims: spec.dims.clone() }
     }
@@ -201,6 +205,10 @@ impl Border {
             "f16" => ElementType::F16,
             "i64" => ElementType::I64,
             "i32" => ElementType::I32,
+            "f64" => ElementType::F64,
+            "i8" => ElementType::I8,
+            "u8" => ElementType::U8,
+            "bool" => ElementType::Bool,
             _ => return None,
         };
         Some(TensorSpec { name: self.name.clone(), element, dims: self.dims.clone() })

@@ -141,6 +141,59 @@ pub enum ElementType {
     I64,
     /// int32.
     I32,
+    /// float64.
+    F64,
+    /// int8.
+    I8,
+    /// uint8.
+    U8,
+    /// Boolean, one byte.
+    Bool,
+}
+
+impl ElementType {
+    /// The name as ONNX writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::F32 => "float32",
+            Self::F16 => "float16",
+            Self::F64 => "float64",
+            Self::I64 => "int64",
+            Self::I32 => "int32",
+            Self::I8 => "int8",
+            Self::U8 => "uint8",
+            Self::Bool => "bool",
+        }
+    }
+
+    /// Whether it is a floating-point type.
+    pub fn is_float(self) -> bool {
+        matches!(self, Self::F32 | Self::F16 | Self::F64)
+    }
+
+    /// Whether a value can be stored; values cross the border as float32, which must hold integers exactly.
+    pub fn holds(self, value: f64) -> bool {
+        let within = |low: f64, high: f64| {
+            value.fract() == 0.0
+                && (low..=high).contains(&value)
+                && (f64::from(value as f32) - value).abs() < 0.5
+        };
+        match self {
+            Self::F32 | Self::F64 => f64::from(f32::MAX) >= value.abs(),
+            Self::F16 => value.abs() <= 65_504.0,
+            Self::I64 => within(-9.2e18, 9.2e18),
+            Self::I32 => within(-2_147_483_648.0, 2_147_483_647.0),
+            Self::I8 => within(-128.0, 127.0),
+            Self::U8 => within(0.0, 255.0),
+            Self::Bool => within(0.0, 1.0),
+        }
+    }
+}
+
+impl fmt::Display for ElementType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 /// Name, type and shape of an input or output. Dimensions that the model leaves open are given when a session is opened.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use backend::Precision;
+use backend::input::Fixed;
 use pipeline::Fault;
 use pipeline::config::Bounded;
 use serde::Deserialize;
@@ -42,6 +43,9 @@ pub struct Config {
     /// Sizes for open dimensions of a given model, by input; the stored model has them fixed.
     #[serde(default)]
     pub shapes: BTreeMap<String, Vec<Bounded<1, 65_536>>>,
+    /// Values of inputs that are not drawn, by input: a number, or "zeros".
+    #[serde(default)]
+    pub inputs: BTreeMap<String, Fixed>,
     /// Seeded inputs per verification.
     #[serde(default = "default_input_sets")]
     pub input_sets: InputSets,

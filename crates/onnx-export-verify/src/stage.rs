@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use backend::Environment;
+use backend::input::Feeds;
 use pipeline::artifact::{self, ModelRow, OperatorRow, VerifyRow};
 use pipeline::stage::{Context, Outcome, Stage};
 use pipeline::{Exit, Fault, Provenance, Verdict};
@@ -102,6 +103,7 @@ fn finish(
         base: &subject_of(&models.base),
         alternative,
         shapes: &[],
+        feeds: &Feeds { fixed: config.inputs.clone(), ..Feeds::default() },
         seed: context.header.seed.into(),
         input_sets: config.input_sets.get() as usize,
     };

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use backend::BackendId;
+use backend::input::{Feeds, Fixed, parse_input};
 use clap::Args;
 use pipeline::config::{Bounded, Name};
 use pipeline::{Digest, Exit, Fault, Provenance, RunDir, Span};
@@ -39,6 +40,12 @@ pub struct BenchArgs {
     /// Rounds; engines are interleaved round by round.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
+    /// Sizes of an input whose dimensions are open; may be repeated. The same for all engines.
+    #[arg(long = "shape", value_name = "NAME=DIMS", value_parser = backend::parse_shape)]
+    shapes: Vec<(String, Vec<usize>)>,
+    /// The value of an input that is not drawn, a number or `zeros`; may be repeated.
+    #[arg(long = "input", value_name = "NAME=VALUE", value_parser = parse_input)]
+    inputs: Vec<(String, Fixed)>,
     /// Seeds inputs and order.
     #[arg(long, default_value_t = 1)]
     seed: u32,
@@ -52,6 +59,8 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
     let run = RunDir::new(&args.run);
     let _lock = run.lock()?;
     let root = pipeline::stage::project_root(&args.run);
+    let fixed = args.inputs.iter().cloned().collect();
+    let feeds = Feeds { fixed, ..Feeds::default() };
     let mut names = Vec::new();
     let mut cases = Vec::new();
     for path in &args.engines {
@@ -67,7 +76,11 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
             engine: None,
             batch: None,
         };
-        cases.push(Case { mode, engine, expected: Expected::nothing(u64::from(args.seed)) });
+        let expected = Expected {
+            sizes: args.shapes.clone(),
+            ..Expected::nothing(u64::from(args.seed), feeds.clone())
+        };
+        cases.push(Case { mode, engine, expected });
     }
     let config = Config {
         modes: cases.iter().map(|case| case.mode.clone()).collect(),

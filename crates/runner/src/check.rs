@@ -6,7 +6,8 @@
 //!
 //! NaN never passes. Comparisons are element by element against the verified reference.
 
-use backend::Session;
+use backend::input::fill;
+use backend::{Session, TensorSpec};
 
 use crate::engines::Expected;
 
@@ -22,17 +23,18 @@ pub struct Finding {
 /// Loads the seeded input number `which` (0: the one that is timed) into every input of a session.
 ///
 /// A session whose batch is larger than that of the reference is given the reference's images again and again.
+///
+/// # Errors
+/// [`backend::Error::Input`] for a fixed value that does not fit, [`backend::Error::Shape`] for sizes that are
+/// neither those of the reference nor a multiple of its batch.
 pub fn load(session: &mut dyn Session, expected: &Expected, which: usize) -> backend::Result<()> {
+    expected.feeds.check(session.inputs())?;
     for index in 0..session.inputs().len() {
-        let spec = &session.inputs()[index];
-        let mut dims = spec.dims.clone();
-        if let (Some(batch), Some(first)) = (expected.batch, dims.first_mut())
-            && *first % batch == 0
-        {
-            *first = batch;
-        }
-        let images = backend::input::image_like(expected.seeds[which] + 1000 * index as u64, &dims);
-        let values: Vec<f32> = images.iter().copied().cycle().take(spec.len()).collect();
+        let spec = session.inputs()[index].clone();
+        let length = spec.len();
+        let part = TensorSpec { dims: expected.dims_of(&spec)?, ..spec };
+        let images = fill(&expected.feeds, expected.seeds[which], index, &part);
+        let values: Vec<f32> = images.iter().copied().cycle().take(length).collect();
         session.set_input(index, &values)?;
     }
     Ok(())
@@ -91,7 +93,7 @@ fn compare(
 mod tests {
     use super::*;
     use crate::engines::Reference;
-    use backend::{ElementType, Result, TensorSpec};
+    use backend::{ElementType, Result};
 
     /// Answers each input by its sum; can be told to forget to run.
     struct Fake {
@@ -156,7 +158,9 @@ mod tests {
             let values = vec![backend::input::image_like(seed, &[1, 4]).iter().sum()];
             vec![Reference { output: "output".into(), values, tolerance: 1e-6 }]
         };
-        Expected { seeds: [1, 2], batch: Some(1), answers: [answer(1), answer(2)] }
+        let answers = [answer(1), answer(2)];
+        let sizes = vec![("input".to_owned(), vec![1, 4])];
+        Expected { seeds: [1, 2], sizes, answers, ..Expected::default() }
     }
 
     #[test]

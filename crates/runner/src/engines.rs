@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use backend::{Backend, BackendId, Environment, OpenOptions};
+use backend::input::{Feeds, parse_input};
+use backend::{Backend, BackendId, Environment, OpenOptions, TensorSpec};
 use pipeline::artifact::{self, EngineRow, ModelRow, ReferenceRow};
 use pipeline::{Fault, RunDir};
 
@@ -52,16 +53,40 @@ pub struct Reference {
 pub struct Expected {
     /// Seeds of the two inputs; the first is the one that is timed.
     pub seeds: [u64; 2],
-    /// Batch size of the reference; null: that of the session.
-    pub batch: Option<usize>,
+    /// How the inputs are filled.
+    pub feeds: Feeds,
+    /// Sizes of the inputs of the reference; those of the session where an input is not among them.
+    pub sizes: Vec<(String, Vec<usize>)>,
     /// Answers to the two inputs.
     pub answers: [Vec<Reference>; 2],
 }
 
 impl Expected {
     /// Nothing to compare with: two inputs and the search for NaN.
-    pub fn nothing(seed: u64) -> Self {
-        Self { seeds: [seed, seed + 1], ..Self::default() }
+    pub fn nothing(seed: u64, feeds: Feeds) -> Self {
+        Self { seeds: [seed, seed.wrapping_add(1)], feeds, ..Self::default() }
+    }
+
+    /// Sizes for which an input is filled: a session with a larger batch repeats them.
+    ///
+    /// # Errors
+    /// [`backend::Error::Shape`] when the session's sizes are no such multiple.
+    pub fn dims_of(&self, spec: &TensorSpec) -> backend::Result<Vec<usize>> {
+        let own = |(name, dims): &&(String, Vec<usize>)| *name == spec.name && *dims != spec.dims;
+        let Some((_, dims)) = self.sizes.iter().find(own) else { return Ok(spec.dims.clone()) };
+        let repeats = match (dims.as_slice(), spec.dims.as_slice()) {
+            ([batch, rest @ ..], [larger, others @ ..]) => {
+                rest == others && *batch > 0 && larger % batch == 0
+            }
+            _ => false,
+        };
+        if repeats {
+            return Ok(dims.clone());
+        }
+        let reference = TensorSpec { dims: dims.clone(), ..spec.clone() };
+        let (reference, found) = (backend::shape_text(&reference), backend::shape_text(spec));
+        let reason = format!("the engine has {found}, the model was verified at {reference}");
+        Err(backend::Error::Shape { input: spec.name.clone(), reason })
     }
 
     /// The reference of an output for input number `which`.
@@ -142,7 +167,7 @@ pub fn select<'a>(mode: &Mode, engines: &'a [Engine]) -> anyhow::Result<&'a Engi
     })
 }
 
-/// What the engine must answer, from `references.parquet`; the simulator answers for itself.
+/// What the engine must answer, from `references.parquet`; the simulator answers for itself, to the same inputs.
 pub fn expected(
     run: &RunDir,
     root: &std::path::Path,
@@ -150,19 +175,20 @@ pub fn expected(
     backend: &dyn Backend,
     seed: u64,
 ) -> anyhow::Result<Expected> {
-    if engine.backend == BackendId::Sim {
-        return simulated(run, root, engine, backend, seed);
-    }
     let rows: Vec<ReferenceRow> = artifact::read(run)?;
     let rows: Vec<ReferenceRow> =
         rows.into_iter().filter(|row| row.model_digest == engine.model_digest).collect();
+    let feeds = rows.first().map_or_else(|| Ok(Feeds::default()), feeds_of)?;
+    if engine.backend == BackendId::Sim {
+        return simulated(run, root, engine, backend, Expected::nothing(seed, feeds));
+    }
     let mut seeds: Vec<i64> = rows.iter().map(|row| row.input_seed).collect();
     seeds.sort_unstable();
     seeds.dedup();
-    let [first, second, ..] = seeds[..] else {
-        return Ok(Expected::nothing(seed));
+    let ([first, second, ..], Some(row)) = (&seeds[..], rows.first()) else {
+        return Ok(Expected::nothing(seed, feeds));
     };
-    let answers = [first, second].map(|seed| {
+    let answers = [*first, *second].map(|seed| {
         let rows = rows.iter().filter(|row| row.input_seed == seed);
         rows.map(|row| Reference {
             output: row.output.clone(),
@@ -171,15 +197,28 @@ pub fn expected(
         })
         .collect()
     });
-    let batch = rows
-        .iter()
-        .find(|row| row.dims.len() > 1)
-        .and_then(|row| usize::try_from(row.dims[0]).ok());
-    Ok(Expected {
-        seeds: [first as u64, second as u64],
-        batch: batch.filter(|&batch| batch > 0),
-        answers,
-    })
+    let seeds = [*first as u64, *second as u64];
+    Ok(Expected { seeds, feeds, sizes: sizes_of(row)?, answers })
+}
+
+/// How the inputs of a reference were filled.
+fn feeds_of(row: &ReferenceRow) -> anyhow::Result<Feeds> {
+    let fixed: Result<_, String> = row.fixed_inputs.iter().map(|t| parse_input(t)).collect();
+    let broken = |reason: String| Fault::config(format!("references.parquet: {reason}"));
+    let distribution = row.distribution.parse().map_err(broken)?;
+    Ok(Feeds { distribution, fixed: fixed.map_err(broken)? })
+}
+
+/// Sizes of the inputs of a reference.
+fn sizes_of(row: &ReferenceRow) -> anyhow::Result<Vec<(String, Vec<usize>)>> {
+    let broken = |text: &str| Fault::config(format!("references.parquet: {text} is no size"));
+    let one = |text: &String| {
+        let (name, dims) = text.rsplit_once('=').ok_or_else(|| broken(text))?;
+        let dims = dims.split('x').filter(|part| !part.is_empty());
+        let dims: Result<Vec<usize>, _> = dims.map(str::parse).collect();
+        Ok((name.to_owned(), dims.map_err(|_number| broken(text))?))
+    };
+    row.input_sizes.iter().map(one).collect()
 }
 
 /// The simulator is compared with itself on the model, never with a real engine.
@@ -188,15 +227,14 @@ fn simulated(
     root: &std::path::Path,
     engine: &Engine,
     backend: &dyn Backend,
-    seed: u64,
+    mut expected: Expected,
 ) -> anyhow::Result<Expected> {
     let models: Vec<ModelRow> = artifact::read(run)?;
     let Some(model) = models.iter().find(|model| model.model_digest == engine.model_digest) else {
-        return Ok(Expected::nothing(seed));
+        return Ok(expected);
     };
     let options = OpenOptions { threads: 1, spinning: false, shapes: Vec::new(), optimise: true };
     let mut session = backend.open_model(&root.join(&model.path), &options)?;
-    let mut expected = Expected::nothing(seed);
     for which in 0..2 {
         check::load(session.as_mut(), &expected, which)?;
         session.infer()?;

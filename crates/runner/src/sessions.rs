@@ -40,7 +40,7 @@ impl Pool {
         let mut options = OpenOptions {
             threads: kind.threads,
             spinning: kind.spinning,
-            shapes: Vec::new(),
+            shapes: expected.sizes.clone(),
             optimise: true,
         };
         if let Some(batch) = kind.batch

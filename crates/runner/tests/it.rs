@@ -125,6 +125,9 @@ fn reference(backend: &dyn backend::Backend, model: &Path, seed: i64) -> Referen
     ReferenceRow {
         model_digest: "m0".into(),
         input_seed: seed,
+        distribution: "image-like".into(),
+        fixed_inputs: Vec::new(),
+        input_sizes: vec![backend::shape_text(&session.inputs()[0])],
         output: "output".into(),
         dims: vec![1, 4],
         values: session.output(0).unwrap(),

@@ -246,6 +246,10 @@ fn tensor(spec: &TensorSpec) -> Result<DynTensor> {
         ElementType::F16 => TensorElementType::Float16,
         ElementType::I64 => TensorElementType::Int64,
         ElementType::I32 => TensorElementType::Int32,
+        ElementType::F64 => TensorElementType::Float64,
+        ElementType::I8 => TensorElementType::Int8,
+        ElementType::U8 => TensorElementType::Uint8,
+        ElementType::Bool => TensorElementType::Bool,
     };
     DynTensor::new(&Allocator::default(), element, spec.dims.as_slice())
         .map_err(|error| failed("allocating a buffer", &error))
@@ -282,6 +286,10 @@ fn specs(outlets: &[Outlet]) -> Result<Vec<OpenSpec>> {
                 TensorElementType::Float16 => ElementType::F16,
                 TensorElementType::Int64 => ElementType::I64,
                 TensorElementType::Int32 => ElementType::I32,
+                TensorElementType::Float64 => ElementType::F64,
+                TensorElementType::Int8 => ElementType::I8,
+                TensorElementType::Uint8 => ElementType::U8,
+                TensorElementType::Bool => ElementType::Bool,
                 _ => return Err(no_tensor(ID, &name)),
             };
             let dims = shape.iter().map(|&size| usize::try_from(size).ok()).collect();

@@ -9,14 +9,14 @@ use ::rten::{
     ThreadPool, Value, ValueOrView, ValueType, ValueView,
 };
 use prost::Message as _;
+use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
-use rten_tensor::{Tensor, TensorView};
 
-use super::{ID, OLDEST_OPSET};
+use super::ID;
+use super::outline::Outline;
 use crate::border::{OpenSpec, settle};
 use crate::error::{Error, Result};
 use crate::onnx;
-use crate::onnx::proto::OperatorSetIdProto;
 use crate::traits::{OpenOptions, Session};
 use crate::types::{ElementType, TensorSpec};
 
@@ -27,40 +27,6 @@ pub(super) enum Plan {
     Engine,
     /// As the graph was written.
     Plain,
-}
-
-/// Only the operator sets of a model: everything else is skipped without being copied.
-#[derive(Clone, PartialEq, prost::Message)]
-struct OperatorSets {
-    #[prost(message, repeated, tag = "8")]
-    opset_import: Vec<OperatorSetIdProto>,
-}
-
-fn check_opset(path: &Path) -> Result<()> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        // tells a missing model from an unreadable one
-        Err(source) => {
-            onnx::load(path)?;
-            return Err(Error::Io { path: path.to_owned(), source });
-        }
-    };
-    let Ok(sets) = OperatorSets::decode(bytes.as_slice()) else {
-        onnx::load(path)?;
-        return Ok(());
-    };
-    let default = |set: &&OperatorSetIdProto| matches!(set.domain.as_str(), "" | "ai.onnx");
-    match sets.opset_import.iter().find(default) {
-        Some(set) if set.version < OLDEST_OPSET => Err(Error::Unsupported {
-            backend: ID,
-            what: format!(
-                "{} uses opset {}; rten is right from opset {OLDEST_OPSET} on",
-                path.display(),
-                set.version
-            ),
-        }),
-        _ => Ok(()),
-    }
 }
 
 /// Loads a model. rten reads external data only from files called `….data` or `….onnx_data…`; any
@@ -95,14 +61,16 @@ pub(super) struct RtenSession {
 enum Fed {
     Float(Tensor<f32>),
     Int(Tensor<i32>),
+    Int8(Tensor<i8>),
+    UInt8(Tensor<u8>),
 }
 
 impl RtenSession {
     /// Loads a model; runs it once when only that shows the sizes of its outputs.
     pub(super) fn open(path: &Path, options: &OpenOptions, plan: Plan) -> Result<Self> {
-        check_opset(path)?;
+        let outline = Outline::read(path)?;
         let model = load(path, plan)?;
-        let inputs = settle(&specs(path, &model, model.input_ids())?, &options.shapes)?;
+        let inputs = settle(&specs(path, &outline, &model, model.input_ids())?, &options.shapes)?;
         let fed = model.input_ids().iter().zip(&inputs).map(|(&id, spec)| (id, zeros(spec)));
         let mut session = Self {
             fed: fed.collect(),
@@ -116,14 +84,14 @@ impl RtenSession {
             results: Vec::new(),
             model,
         };
-        session.outputs = session.output_specs(path)?;
+        session.outputs = session.output_specs(path, &outline)?;
         session.poison_outputs()?;
         Ok(session)
     }
 
     /// Sizes of the outputs as the model states them, else as one run shows them.
-    fn output_specs(&mut self, path: &Path) -> Result<Vec<TensorSpec>> {
-        let stated = specs(path, &self.model, &self.output_ids)?;
+    fn output_specs(&mut self, path: &Path, outline: &Outline) -> Result<Vec<TensorSpec>> {
+        let stated = specs(path, outline, &self.model, &self.output_ids)?;
         let closed: Option<Vec<TensorSpec>> = stated.iter().map(OpenSpec::closed).collect();
         if let Some(closed) = closed {
             return Ok(closed);
@@ -133,8 +101,9 @@ impl RtenSession {
             .into_iter()
             .zip(&self.results)
             .map(|(spec, value)| {
-                let element = element_of(value.dtype()).ok_or_else(|| no_border(&spec.name))?;
-                Ok(TensorSpec { name: spec.name, element, dims: value.shape().to_vec() })
+                element_of(value.dtype()).ok_or_else(|| no_border(&spec.name))?;
+                let dims = value.shape().to_vec();
+                Ok(TensorSpec { name: spec.name, element: spec.element, dims })
             })
             .collect()
     }
@@ -157,6 +126,8 @@ impl Session for RtenSession {
         match &mut self.fed[index].1 {
             Fed::Float(tensor) => fill(tensor, values, |v| v),
             Fed::Int(tensor) => fill(tensor, values, |v| v as i32),
+            Fed::Int8(tensor) => fill(tensor, values, |v| v as i8),
+            Fed::UInt8(tensor) => fill(tensor, values, |v| v as u8),
         }
     }
 
@@ -175,10 +146,14 @@ impl Session for RtenSession {
             .outputs
             .iter()
             .map(|spec| match spec.element {
-                ElementType::I64 | ElementType::I32 => {
+                ElementType::I64 | ElementType::I32 | ElementType::Bool => {
                     Tensor::<i32>::full(spec.dims.as_slice(), i32::MIN).into()
                 }
-                _ => Tensor::<f32>::full(spec.dims.as_slice(), f32::NAN).into(),
+                ElementType::I8 => Tensor::<i8>::full(spec.dims.as_slice(), i8::MIN).into(),
+                ElementType::U8 => Tensor::<u8>::full(spec.dims.as_slice(), u8::MAX).into(),
+                ElementType::F32 | ElementType::F16 | ElementType::F64 => {
+                    Tensor::<f32>::full(spec.dims.as_slice(), f32::NAN).into()
+                }
             })
             .collect();
         Ok(())
@@ -187,7 +162,9 @@ impl Session for RtenSession {
     fn output(&self, index: usize) -> Result<Vec<f32>> {
         match self.results[index].as_view() {
             ValueView::FloatTensor(view) => Ok(view.to_vec()),
-            ValueView::Int32Tensor(view) => Ok(integers(&view)),
+            ValueView::Int32Tensor(view) => Ok(view.iter().map(|&value| value as f32).collect()),
+            ValueView::Int8Tensor(view) => Ok(view.iter().map(|&value| value.into()).collect()),
+            ValueView::UInt8Tensor(view) => Ok(view.iter().map(|&value| value.into()).collect()),
             _ => Err(no_border(&self.outputs[index].name)),
         }
     }
@@ -198,12 +175,10 @@ impl Fed {
         match self {
             Self::Float(tensor) => tensor.into(),
             Self::Int(tensor) => tensor.into(),
+            Self::Int8(tensor) => tensor.into(),
+            Self::UInt8(tensor) => tensor.into(),
         }
     }
-}
-
-fn integers(view: &TensorView<'_, i32>) -> Vec<f32> {
-    view.iter().map(|&value| value as f32).collect()
 }
 
 fn fill<T>(tensor: &mut Tensor<T>, values: &[f32], convert: impl Fn(f32) -> T) -> Result<()> {
@@ -220,12 +195,18 @@ fn fill<T>(tensor: &mut Tensor<T>, values: &[f32], convert: impl Fn(f32) -> T) -
 
 fn zeros(spec: &TensorSpec) -> Fed {
     match spec.element {
-        ElementType::I64 | ElementType::I32 => Fed::Int(Tensor::zeros(spec.dims.as_slice())),
-        ElementType::F32 | ElementType::F16 => Fed::Float(Tensor::zeros(spec.dims.as_slice())),
+        ElementType::I64 | ElementType::I32 | ElementType::Bool => {
+            Fed::Int(Tensor::zeros(spec.dims.as_slice()))
+        }
+        ElementType::I8 => Fed::Int8(Tensor::zeros(spec.dims.as_slice())),
+        ElementType::U8 => Fed::UInt8(Tensor::zeros(spec.dims.as_slice())),
+        ElementType::F32 | ElementType::F16 | ElementType::F64 => {
+            Fed::Float(Tensor::zeros(spec.dims.as_slice()))
+        }
     }
 }
 
-fn specs(path: &Path, model: &Model, ids: &[NodeId]) -> Result<Vec<OpenSpec>> {
+fn specs(path: &Path, outline: &Outline, model: &Model, ids: &[NodeId]) -> Result<Vec<OpenSpec>> {
     ids.iter()
         .map(|&id| {
             let info = model.node_info(id).ok_or_else(|| Error::Model {
@@ -233,9 +214,10 @@ fn specs(path: &Path, model: &Model, ids: &[NodeId]) -> Result<Vec<OpenSpec>> {
                 reason: "an input or output is no value of the graph".to_owned(),
             })?;
             let name = info.name().unwrap_or_default().to_owned();
-            let element = match info.dtype() {
-                Some(dtype) => element_of(dtype).ok_or_else(|| no_border(&name))?,
-                None => ElementType::F32,
+            let element = match (outline.element(&name), info.dtype()) {
+                (Some(stated), _) => stated?,
+                (None, Some(dtype)) => element_of(dtype).ok_or_else(|| no_border(&name))?,
+                (None, None) => ElementType::F32,
             };
             let dims = info.shape().map(|dims| dims.iter().map(fixed).collect());
             Ok(OpenSpec { name, element, dims })
@@ -254,6 +236,8 @@ fn element_of(dtype: ValueType) -> Option<ElementType> {
     match dtype {
         ValueType::Tensor(DataType::Float) => Some(ElementType::F32),
         ValueType::Tensor(DataType::Int32) => Some(ElementType::I32),
+        ValueType::Tensor(DataType::Int8) => Some(ElementType::I8),
+        ValueType::Tensor(DataType::UInt8) => Some(ElementType::U8),
         _ => None,
     }
 }

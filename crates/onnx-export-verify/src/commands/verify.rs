@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use backend::input::{Feeds, Fixed};
 use clap::Args;
 use pipeline::artifact::VerifyRow;
 use pipeline::{Exit, Fault, Verdict};
@@ -23,8 +24,11 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "MODEL")]
     against: Option<PathBuf>,
     /// Sizes of an input with open dimensions; may be repeated.
-    #[arg(long = "shape", value_name = "NAME=1x3x224x224", value_parser = shape)]
+    #[arg(long = "shape", value_name = "NAME=1x3x224x224", value_parser = backend::parse_shape)]
     shapes: Vec<(String, Vec<usize>)>,
+    /// The value of an input that is not drawn, a number or `zeros`; may be repeated.
+    #[arg(long = "input", value_name = "NAME=VALUE", value_parser = backend::input::parse_input)]
+    inputs: Vec<(String, Fixed)>,
     /// Number of seeded inputs.
     #[arg(long, default_value_t = DEFAULT_INPUT_SETS.get(), value_parser = clap::value_parser!(u32).range(1..=100))]
     input_sets: u32,
@@ -53,6 +57,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Exit> {
         base: &base,
         alternative: &|| Ok(None),
         shapes: &args.shapes,
+        feeds: &Feeds { fixed: args.inputs.iter().cloned().collect(), ..Feeds::default() },
         seed: args.seed.into(),
         input_sets: args.input_sets as usize,
     };
@@ -104,29 +109,4 @@ fn subject(path: &Path) -> Result<Subject> {
         path: path.to_owned(),
         depth: Depth::of(&model),
     })
-}
-
-/// `NAME=1x3x224x224`.
-fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
-    let usage = || format!("\"{text}\" is no shape: expected NAME=1x3x224x224");
-    let (name, dims) = text.rsplit_once('=').ok_or_else(usage)?;
-    let size = |part: &str| part.parse().ok().filter(|&size: &usize| (1..=65_536).contains(&size));
-    let dims: Option<Vec<usize>> = dims.split('x').map(size).collect();
-    match dims {
-        Some(dims) if !name.is_empty() => Ok((name.to_owned(), dims)),
-        _ => Err(usage()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shape;
-
-    #[test]
-    fn shapes_are_read_or_refused() {
-        assert_eq!(shape("in=1x3x8x8").unwrap(), ("in".to_owned(), vec![1, 3, 8, 8]));
-        for wrong in ["1x3", "=1", "x=", "x=1x0", "x=1x-3", "x=1x99999999", "x=1xx2"] {
-            assert!(shape(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use backend::input::{Feeds, fill};
 use backend::{Backend, BackendId, Environment, OpenOptions, Precision, TensorSpec};
 
 use super::tolerance::Depth;
@@ -78,11 +79,12 @@ impl Engine {
         Self { name, identity, backend }
     }
 
-    /// Runs a model on the seeded inputs; `shapes` gives open dimensions a size.
+    /// Runs a model on the inputs that `feeds` makes of the seeds; `shapes` gives open dimensions a size.
     pub fn answers(
         &self,
         subject: &Subject,
         shapes: &[(String, Vec<usize>)],
+        feeds: &Feeds,
         seeds: &[u64],
     ) -> backend::Result<Answers> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -90,10 +92,11 @@ impl Engine {
             OpenOptions { threads, spinning: false, shapes: shapes.to_vec(), optimise: true };
         let mut session = self.backend.open_model(&subject.path, &options)?;
         let specs: Vec<TensorSpec> = session.inputs().to_vec();
+        feeds.check(&specs)?;
         let mut answers = Vec::with_capacity(seeds.len());
         for &seed in seeds {
             for (index, spec) in specs.iter().enumerate() {
-                session.set_input(index, &input(seed, index, &spec.dims))?;
+                session.set_input(index, &fill(feeds, seed, index, spec))?;
             }
             // an engine that does not answer must not be taken for one that repeats itself
             session.poison_outputs()?;
@@ -107,9 +110,4 @@ impl Engine {
         }
         Ok(answers)
     }
-}
-
-/// The seeded input of a model: image-like, each input with a stream of its own.
-pub fn input(seed: u64, index: usize, dims: &[usize]) -> Vec<f32> {
-    backend::input::image_like(seed + 1000 * index as u64, dims)
 }

@@ -8,6 +8,7 @@
 
 use anyhow::Result;
 use backend::Precision;
+use backend::input::Feeds;
 use pipeline::artifact::{ReferenceRow, VerifyRow};
 use pipeline::{Fault, Verdict};
 
@@ -28,6 +29,8 @@ pub struct Request<'a> {
     pub alternative: &'a dyn Fn() -> Result<Option<Subject>>,
     /// Sizes for open dimensions.
     pub shapes: &'a [(String, Vec<usize>)],
+    /// How the inputs are filled.
+    pub feeds: &'a Feeds,
     /// Seed of the first input; the others follow.
     pub seed: u64,
     /// Inputs per verification.
@@ -77,7 +80,7 @@ pub fn verify(request: &Request<'_>, engines: &Engines) -> Result<Verification> 
                 out.rows.extend(context.rows(&engine.name, answers, &name, reference)?);
             }
         }
-        out.references.extend(context.references());
+        out.references.extend(context.references()?);
     }
     Ok(out)
 }
@@ -93,11 +96,13 @@ impl<'a> Runs<'a> {
         let mut runs = Self { done: Vec::new(), refused: Vec::new() };
         for engine in &engines.list {
             let text = format!("running {} on {}", subject.label, engine.name);
-            let run = || engine.answers(subject, request.shapes, &request.seeds());
+            let run = || engine.answers(subject, request.shapes, request.feeds, &request.seeds());
             match say::while_working(text, run) {
                 Ok(answers) => runs.done.push((engine, answers)),
                 // sizes that do not fit are the caller's to mend, whichever engine says so
-                Err(error @ backend::Error::Shape { .. }) => return Err(fault(error).into()),
+                Err(error @ (backend::Error::Shape { .. } | backend::Error::Input { .. })) => {
+                    return Err(fault(error).into());
+                }
                 Err(error) => runs.refused.push((engine, error)),
             }
         }
@@ -139,8 +144,9 @@ impl Context<'_> {
             return Ok(());
         }
         if let Some(other) = (self.request.alternative)()? {
+            let Request { shapes, feeds, .. } = *self.request;
             let answers =
-                first.answers(&other, self.request.shapes, &self.request.seeds()).map_err(fault)?;
+                first.answers(&other, shapes, feeds, &self.request.seeds()).map_err(fault)?;
             let name = format!("{}, {}", first.name, other.label);
             out.rows.extend(self.rows(&first.name, self.reference, &name, &answers)?);
             return Ok(());
@@ -202,7 +208,7 @@ impl Context<'_> {
             engine: engine.to_owned(),
             reference: reference.to_owned(),
             output: output.name.clone(),
-            input_set: format!("image-like, seed {seed}"),
+            input_set: format!("{}, seed {seed}", self.request.feeds.distribution),
             max_abs: c.max_abs,
             max_rel: c.max_rel,
             cosine: c.cosine,
@@ -237,19 +243,26 @@ impl Context<'_> {
         })
     }
 
-    fn references(&self) -> Vec<ReferenceRow> {
+    fn references(&self) -> Result<Vec<ReferenceRow>> {
+        let inputs = backend::model_inputs(&self.subject.path, self.request.shapes);
+        let sizes: Vec<String> = inputs.map_err(fault)?.iter().map(backend::shape_text).collect();
         let seeds = self.request.seeds();
         let sets = self.reference.iter().zip(seeds).take(REFERENCES);
         let row = |output: &Output, seed: u64| ReferenceRow {
             model_digest: self.subject.digest.clone(),
             input_seed: seed as i64,
+            distribution: self.request.feeds.distribution.to_string(),
+            fixed_inputs: self.request.feeds.fixed_texts(),
+            input_sizes: sizes.clone(),
             output: output.name.clone(),
             dims: output.dims.iter().map(|&dim| dim as i64).collect(),
             values: output.values.clone(),
             tolerance: self.tolerance(Content::of(&output.values).scale),
         };
-        sets.flat_map(|(outputs, seed)| outputs.iter().map(move |output| row(output, seed)))
-            .collect()
+        let row = &row;
+        Ok(sets
+            .flat_map(|(outputs, seed)| outputs.iter().map(move |output| row(output, seed)))
+            .collect())
     }
 }
 

@@ -16,7 +16,7 @@ use crate::say;
 use crate::store::{Store, set_aside};
 
 /// Raised when rows change their meaning.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The key of a verification.
 pub fn key(request: &Request<'_>, engines: &Engines) -> Digest {
@@ -27,6 +27,7 @@ pub fn key(request: &Request<'_>, engines: &Engines) -> Digest {
         ("version", format!("{VERSION} {TOLERANCE_VERSION}")),
         ("models", models.collect::<Vec<_>>().join("\n")),
         ("engines", identities.collect::<Vec<_>>().join("\n")),
+        ("feeds", format!("{} {:?}", request.feeds.distribution, request.feeds.fixed_texts())),
         ("seeds", format!("{} {}", request.seed, request.input_sets)),
         ("shapes", format!("{:?}", request.shapes)),
     ])

@@ -122,12 +122,20 @@ impl Artifact for VerifyRow {
 }
 
 /// What one output of a model must be for one seeded input: the runner checks engines against it.
+///
+/// The input is `backend::input::fill` of seed, distribution and fixed values, for each input of the model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReferenceRow {
     /// The model that an engine was built from.
     pub model_digest: String,
-    /// Seed of the input; the input is `backend::input::image_like(seed, dims)` for each input.
+    /// Seed of the input.
     pub input_seed: i64,
+    /// How inputs that are not fixed are drawn: `image-like`, `normal`, …
+    pub distribution: String,
+    /// Inputs with one value everywhere: `sr=16000`, `state=zeros`.
+    pub fixed_inputs: Vec<String>,
+    /// Sizes of the inputs that were fed: `input=1x3x224x224`, `sr=` for a scalar.
+    pub input_sizes: Vec<String>,
     /// Name of the output.
     pub output: String,
     /// Dimensions of the output.
@@ -140,10 +148,15 @@ pub struct ReferenceRow {
 
 impl Artifact for ReferenceRow {
     const NAME: &'static str = "references";
+    // 2: the input follows from `distribution`, `fixed_inputs` and `input_sizes` as well
+    const VERSION: u32 = 2;
     const WRITER: &'static str = "onnx-export-verify";
     const COLUMNS: &'static [(&'static str, Column)] = &[
         ("model_digest", Column::Text),
         ("input_seed", Column::Int),
+        ("distribution", Column::Text),
+        ("fixed_inputs", Column::Texts),
+        ("input_sizes", Column::Texts),
         ("output", Column::Text),
         ("dims", Column::Ints),
         ("values", Column::Floats),
