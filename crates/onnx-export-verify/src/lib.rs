@@ -9,6 +9,7 @@
 //! synthetic weights and to verify. Knows nothing of engine files, runs or statistics.
 
 pub mod architecture;
+pub mod checkpoint;
 pub mod commands;
 pub mod config;
 pub mod export;
