@@ -142,7 +142,14 @@ impl Checkpoint {
     /// [`Self::open`] with limits of one's own.
     pub fn open_within(path: &Path, limits: &Limits) -> Result<Self> {
         let failed = |source| Error::Io { path: path.to_owned(), source };
-        let metadata = std::fs::metadata(path).map_err(failed)?;
+        let metadata = std::fs::metadata(path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => Error::unknown(
+                path,
+                "there is no such file",
+                "`weights` in a pipeline file is relative to the project root, `--weights` to the current folder",
+            ),
+            _ => failed(source),
+        })?;
         if !metadata.is_file() {
             return Err(Error::unknown(path, "is no file", "give the path of a file"));
         }

@@ -113,7 +113,7 @@ impl Config {
     /// The request behind the table.
     ///
     /// # Errors
-    /// Neither or both of `architecture` and `onnx`, a key that does not go with them, a checkpoint.
+    /// Neither or both of `architecture` and `onnx`, a key that does not go with them.
     pub fn source(&self) -> Result<Source> {
         match (self.architecture, &self.onnx) {
             (Some(architecture), None) => self.exporting(architecture).map(Source::Architecture),
@@ -128,7 +128,6 @@ impl Config {
     }
 
     fn exporting(&self, architecture: Architecture) -> Result<Exporting> {
-        self.weights.check()?;
         if !self.shapes.is_empty() {
             return Err(wrong("`shapes` goes with `onnx`; an architecture knows its sizes").into());
         }

@@ -23,6 +23,8 @@ pub struct Options {
     pub norm: Norm,
     /// Version of the default operator set.
     pub opset: u32,
+    /// Size of the output.
+    pub classes: usize,
 }
 
 /// A model and what its file does not say.
@@ -41,14 +43,13 @@ pub fn export(
     about: &[(&str, String)],
 ) -> Result<Model> {
     let mut net = Net::new(weights, options.norm, options.opset);
-    let classes = architecture.classes();
-    architecture.build(&mut net, classes)?;
+    architecture.build(&mut net, options.classes)?;
     let graph = net.finish();
     let parameters = graph.parameters;
     let batch = options.batch.dim();
     let mut input = vec![batch.clone()];
     input.extend(architecture.image().map(Dim::Fixed));
-    let output = [batch, Dim::Fixed(classes)];
+    let output = [batch, Dim::Fixed(options.classes)];
     let outputs = vec![value_info("output", DataType::Float as i32, Some(&output))];
     let mut proto = assemble(graph, &input, outputs, options.opset);
     if let Some(graph) = &mut proto.graph {

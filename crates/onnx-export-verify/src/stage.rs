@@ -7,13 +7,14 @@ use pipeline::artifact::{self, ModelRow, OperatorRow, VerifyRow};
 use pipeline::stage::{Context, Outcome, Stage};
 use pipeline::{Exit, Fault, Provenance, Verdict};
 
-use crate::config::{Config, Exporting, Source, Taking, WeightsChoice};
+use crate::config::{Config, Exporting, Source, Taking};
 use crate::inspect::grouped;
 use crate::prepare::{Exporter, Models, subject, take};
 use crate::report;
 use crate::say;
 use crate::store::{Entry, Store};
 use crate::verify::{Engines, Request, Subject, Verification, kept, verify};
+use crate::weights::choice::Chosen;
 
 /// `onnx-export-verify run`.
 pub struct ExportVerify;
@@ -24,15 +25,8 @@ impl Stage for ExportVerify {
 
     fn check(context: &Context, config: &Config) -> Result<Vec<String>> {
         let environment = Environment { data: context.data() };
-        let store = Store::new(&context.root);
         match config.source()? {
-            Source::Architecture(request) => {
-                let exporter = Exporter::new(&store, &environment, &request, context.header.seed);
-                let ready = if exporter.seems_ready() { "in the store" } else { "to be exported" };
-                let names: Vec<&str> = request.precisions.iter().map(|p| p.as_str()).collect();
-                let (name, batch) = (request.architecture.as_str(), request.batch);
-                Ok(vec![format!("{name} {}, batch {batch}: {ready}", names.join(" and "))])
-            }
+            Source::Architecture(request) => check_export(context, &environment, &request),
             Source::File(request) => check_file(context, &request),
         }
     }
@@ -42,8 +36,10 @@ impl Stage for ExportVerify {
         let store = Store::new(&context.root);
         match config.source()? {
             Source::Architecture(request) => {
-                tell_weights(context, &request);
-                let exporter = Exporter::new(&store, &environment, &request, context.header.seed);
+                let chosen = chosen(context, &request)?;
+                let seed = context.header.seed;
+                chosen.tell(seed);
+                let exporter = Exporter::new(&store, &environment, &request, seed, chosen)?;
                 let models = exporter.models()?;
                 let alternative = || exporter.alternative().map(Some);
                 finish(context, config, &store, &models, &alternative)
@@ -54,6 +50,36 @@ impl Stage for ExportVerify {
             }
         }
     }
+}
+
+fn chosen(context: &Context, request: &Exporting) -> Result<Chosen> {
+    Chosen::of(&request.weights, request.architecture, &context.root, &context.root)
+}
+
+/// Looks at a checkpoint's list of tensors, not at the tensors: those would take longer than a check may.
+fn check_export(
+    context: &Context,
+    environment: &Environment,
+    request: &Exporting,
+) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
+    let chosen = chosen(context, request)?;
+    let ready = match &chosen {
+        Chosen::Trained(trained) => {
+            lines.push(trained.describe());
+            false
+        }
+        Chosen::Synthetic { .. } => {
+            let store = Store::new(&context.root);
+            let seed = context.header.seed;
+            Exporter::new(&store, environment, request, seed, chosen)?.seems_ready()
+        }
+    };
+    let what = if ready { "in the store" } else { "to be exported" };
+    let names: Vec<&str> = request.precisions.iter().map(|p| p.as_str()).collect();
+    let (name, batch) = (request.architecture.as_str(), request.batch);
+    lines.push(format!("{name} {}, batch {batch}: {what}", names.join(" and ")));
+    Ok(lines)
 }
 
 /// Looks at a given model without reading it: that would take longer than a check may.
@@ -69,23 +95,6 @@ fn check_file(context: &Context, request: &Taking) -> Result<Vec<String>> {
         return Err(Fault::config(format!("{} {what}", path.display())).into());
     }
     Ok(vec![format!("{}: {} bytes", request.path.display(), grouped(metadata.len()))])
-}
-
-/// Says loudly that the weights mean nothing, and why they are not the trained ones.
-fn tell_weights(context: &Context, request: &Exporting) {
-    if request.weights != WeightsChoice::Auto {
-        return;
-    }
-    let relative = format!("data/models/{}", request.architecture.checkpoint());
-    let why = if context.root.join(&relative).exists() {
-        format!("{relative} is there, but checkpoints cannot be read yet")
-    } else {
-        format!("{relative} is not there")
-    };
-    say::warning(&format!(
-        "synthetic weights (seed {}): {why}; speed is that of trained weights, the classes mean nothing",
-        context.header.seed
-    ));
 }
 
 fn finish(

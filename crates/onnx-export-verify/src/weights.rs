@@ -1,9 +1,10 @@
 //! Where weights come from. A source is asked for each tensor by its name in torchvision's state dictionary.
 //!
-//! [`synthetic`] draws them from a seed. Checkpoints (`.pth`, `.safetensors`) are another source behind
-//! the same trait: one that looks the name up, compares the shape and ignores the role.
+//! [`synthetic`] draws them from a seed, [`checkpoint`] reads trained ones; [`choice`] says which of the two.
 
 pub mod calibrate;
+pub mod checkpoint;
+pub mod choice;
 pub mod synthetic;
 
 use anyhow::Result;

@@ -17,7 +17,8 @@ impl Weights for Ones {
 }
 
 fn exported(architecture: Architecture, norm: Norm, batch: Batch) -> crate::export::Model {
-    export(architecture, &Ones, Options { batch, norm, opset: 17 }, &[]).unwrap()
+    let options = Options { batch, norm, opset: 17, classes: architecture.classes() };
+    export(architecture, &Ones, options, &[]).unwrap()
 }
 
 fn resnet50() -> Architecture {

@@ -61,7 +61,7 @@ impl Error {
     /// The exit code of design §3: 2 is a wrong file, 4 one that cannot be read.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Io { source, .. } if source.kind() != io::ErrorKind::NotFound => 4,
+            Self::Io { .. } => 4,
             _ => 2,
         }
     }

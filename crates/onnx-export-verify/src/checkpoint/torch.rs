@@ -62,7 +62,7 @@ impl Walk<'_, '_> {
                     }
                 }
                 for (key, value) in items {
-                    let home = self.home(&name);
+                    let home = home_of(&name);
                     self.value(value, self.join(&name, &key)?, home, depth + 1)?;
                 }
                 Ok(())
@@ -70,7 +70,7 @@ impl Walk<'_, '_> {
             Value::Sequence(id) if self.enters(true, id, &name, depth)? => {
                 for (index, &value) in heap.sequence(value).unwrap_or_default().iter().enumerate() {
                     if matches!(value, Value::Tensor(_) | Value::Dict(_) | Value::Sequence(_)) {
-                        let home = self.home(&name);
+                        let home = home_of(&name);
                         let name = self.join(&name, &index.to_string())?;
                         self.value(value, name, home, depth + 1)?;
                     }
@@ -105,10 +105,6 @@ impl Walk<'_, '_> {
         Err(Error::damaged(self.path, format!("the name `{start}…` is {} bytes long", name.len())))
     }
 
-    fn home(&self, name: &str) -> usize {
-        if name.is_empty() { 0 } else { name.len() + 1 }
-    }
-
     fn join(&self, name: &str, key: &str) -> Result<String> {
         let joined = if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
         if joined.len() > self.limits.name { self.too_long(&joined) } else { Ok(joined) }
@@ -132,6 +128,11 @@ impl Walk<'_, '_> {
         self.entries.push(Entry { name, shape, element: tensor.element, home, view });
         Ok(())
     }
+}
+
+/// The length of a dictionary's name and its dot.
+fn home_of(name: &str) -> usize {
+    if name.is_empty() { 0 } else { name.len() + 1 }
 }
 
 /// The first byte of a tensor in its extent of `there` bytes.

@@ -12,6 +12,7 @@ use crate::architecture::Architecture;
 use crate::config::{Batch, DEFAULT_OPSET, Exporting, WeightsChoice};
 use crate::prepare::Exporter;
 use crate::store::Store;
+use crate::weights::choice::Chosen;
 use crate::{fault, say};
 
 /// Arguments of `export`.
@@ -45,11 +46,9 @@ pub struct ExportArgs {
 
 /// Runs `export`.
 pub(super) fn run(args: &ExportArgs) -> Result<Exit> {
-    args.weights.check()?;
-    if args.weights == WeightsChoice::Auto {
-        say::warning("synthetic weights: checkpoints cannot be read yet; the classes mean nothing");
-    }
     let (root, environment) = environment();
+    let chosen = Chosen::of(&args.weights, args.architecture, &root, Path::new(""))?;
+    chosen.tell(args.seed);
     let request = Exporting {
         architecture: args.architecture,
         weights: args.weights.clone(),
@@ -59,7 +58,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<Exit> {
         opset: args.opset,
     };
     let store = Store::new(&root);
-    let models = Exporter::new(&store, &environment, &request, args.seed).models()?;
+    let models = Exporter::new(&store, &environment, &request, args.seed, chosen)?.models()?;
     let Some(entry) = models.asked.first() else { return Ok(Exit::Bug) };
     copy(&store.path(entry), &args.out)?;
     let from = if entry.served { ", served from the store" } else { "" };

@@ -4,10 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use anyhow::Result;
 use backend::Precision;
 use backend::onnx::shape::Dim;
-use pipeline::Fault;
 use pipeline::config::Bounded;
 use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -15,26 +13,13 @@ use serde::{Deserialize, Deserializer};
 /// Where the weights of an architecture come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum WeightsChoice {
-    /// A checkpoint when there is one that can be read, else synthetic ones.
+    /// torchvision's checkpoint when it is in `data/models`, else synthetic ones.
     #[default]
     Auto,
     /// Seeded ones.
     Synthetic,
-    /// A checkpoint.
+    /// A checkpoint: `.pth`, `.pt` or `.safetensors`.
     File(PathBuf),
-}
-
-impl WeightsChoice {
-    /// Refuses checkpoints, which cannot be read yet.
-    pub fn check(&self) -> Result<()> {
-        let Self::File(path) = self else { return Ok(()) };
-        let path = path.display();
-        let message =
-            format!("weights {path}: reading checkpoints (.pth, .safetensors) is not there yet");
-        Err(Fault::config(message)
-            .hint("use weights = \"synthetic\", or export the model elsewhere and give it as onnx = \"model.onnx\"")
-            .into())
-    }
 }
 
 impl FromStr for WeightsChoice {

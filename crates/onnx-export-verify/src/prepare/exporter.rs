@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 
 use anyhow::Result;
 use backend::{BackendId, Environment, Precision};
+use pipeline::Digest;
 
 use super::{Fields, Models, convert, subject};
 use crate::architecture::Norm;
@@ -14,6 +15,8 @@ use crate::say;
 use crate::store::{About, Entry, Store};
 use crate::verify::Subject;
 use crate::weights::calibrate;
+use crate::weights::checkpoint::Trained;
+use crate::weights::choice::Chosen;
 use crate::weights::synthetic::Synthetic;
 
 /// Exports architectures into the store.
@@ -22,18 +25,40 @@ pub struct Exporter<'a> {
     environment: &'a Environment,
     request: &'a Exporting,
     seed: u32,
-    weights: OnceCell<Synthetic>,
+    source: Source,
+}
+
+/// Weights, and what names them in the store.
+enum Source {
+    Synthetic { calibrated: OnceCell<Synthetic>, by: String },
+    Trained { weights: Box<Trained>, digest: Digest },
 }
 
 impl<'a> Exporter<'a> {
-    /// An exporter of one architecture with the weights of one seed.
+    /// An exporter of one architecture with chosen weights. Reads a checkpoint once, for its digest.
+    ///
+    /// # Errors
+    /// Exit 2: a checkpoint that is not what its name says.
     pub fn new(
         store: &'a Store,
         environment: &'a Environment,
         request: &'a Exporting,
         seed: u32,
-    ) -> Self {
-        Self { store, environment, request, seed, weights: OnceCell::new() }
+        chosen: Chosen,
+    ) -> Result<Self> {
+        let source = match chosen {
+            Chosen::Synthetic { .. } => {
+                let rten = backend::open_backend(BackendId::Rten, environment)
+                    .map_or_else(|_unavailable| String::new(), |rten| rten.version());
+                Source::Synthetic { calibrated: OnceCell::new(), by: format!("rten {rten}") }
+            }
+            Chosen::Trained(weights) => {
+                let text = format!("reading {}", weights.shown().display());
+                let digest = say::while_working(text, || weights.digest())?;
+                Source::Trained { weights, digest }
+            }
+        };
+        Ok(Self { store, environment, request, seed, source })
     }
 
     /// All models that were asked for.
@@ -86,48 +111,72 @@ impl<'a> Exporter<'a> {
 
     /// The float32 model.
     pub fn export(&self, fold: bool) -> Result<export::Model> {
-        let weights = if let Some(weights) = self.weights.get() {
-            weights
-        } else {
-            let seed = self.seed.into();
-            let new = calibrate::calibrated(self.request.architecture, seed, self.environment)?;
-            self.weights.get_or_init(|| new)
-        };
         let norm = if fold { Norm::Folded } else { Norm::Kept };
-        let options = Options { batch: self.request.batch, norm, opset: self.request.opset };
-        let about = [
-            ("tailmark.architecture", self.request.architecture.as_str().to_owned()),
-            ("tailmark.weights", "synthetic".to_owned()),
-            ("tailmark.seed", self.seed.to_string()),
-        ];
-        export::export(self.request.architecture, weights, options, &about)
-    }
-
-    fn about(&self, parameters: Option<u64>) -> About {
-        About {
-            name: self.request.architecture.as_str().to_owned(),
-            source: "synthetic".to_owned(),
-            seed: Some(self.seed.into()),
-            parameters,
+        let Exporting { architecture, batch, opset, .. } = *self.request;
+        let classes = self.classes();
+        let options = Options { batch, norm, opset, classes };
+        let mut about = vec![("tailmark.architecture", architecture.as_str().to_owned())];
+        match &self.source {
+            Source::Trained { weights, digest } => {
+                about.push(("tailmark.weights", "checkpoint".to_owned()));
+                about.push(("tailmark.checkpoint-sha256", digest.to_string()));
+                export::export(architecture, weights.as_ref(), options, &about)
+            }
+            Source::Synthetic { calibrated, .. } => {
+                let weights = if let Some(weights) = calibrated.get() {
+                    weights
+                } else {
+                    let seed = self.seed.into();
+                    let new = calibrate::calibrated(architecture, seed, self.environment)?;
+                    calibrated.get_or_init(|| new)
+                };
+                about.push(("tailmark.weights", "synthetic".to_owned()));
+                about.push(("tailmark.seed", self.seed.to_string()));
+                export::export(architecture, weights, options, &about)
+            }
         }
     }
 
-    /// Everything that shapes the file.
+    fn classes(&self) -> usize {
+        match &self.source {
+            Source::Trained { weights, .. } => weights.classes(),
+            Source::Synthetic { .. } => self.request.architecture.classes(),
+        }
+    }
+
+    fn about(&self, parameters: Option<u64>) -> About {
+        let (source, seed) = match &self.source {
+            Source::Synthetic { .. } => ("synthetic".to_owned(), Some(self.seed.into())),
+            Source::Trained { weights, digest } => {
+                (format!("{} (sha256 {digest})", weights.shown().display()), None)
+            }
+        };
+        About { name: self.request.architecture.as_str().to_owned(), source, seed, parameters }
+    }
+
+    /// Everything that shapes the file, or what its row says of where it comes from.
     fn fields(&self, fold: bool, precision: Precision) -> Fields {
         let Exporting { architecture, batch, opset, .. } = self.request;
-        let rten = backend::open_backend(BackendId::Rten, self.environment)
-            .map_or_else(|_unavailable| String::new(), |rten| rten.version());
         let mut fields = vec![
             ("exporter", format!("{} {EXPORTER_VERSION}", env!("CARGO_PKG_VERSION"))),
             ("architecture", architecture.as_str().to_owned()),
-            ("weights", "synthetic".to_owned()),
-            ("seed", self.seed.to_string()),
-            ("calibrated-by", format!("rten {rten}")),
             ("batch-norm", if fold { "folded" } else { "kept" }.to_owned()),
             ("batch", batch.to_string()),
             ("opset", opset.to_string()),
             ("precision", precision.to_string()),
         ];
+        match &self.source {
+            Source::Synthetic { by, .. } => fields.extend([
+                ("weights", "synthetic".to_owned()),
+                ("seed", self.seed.to_string()),
+                ("calibrated-by", by.clone()),
+            ]),
+            Source::Trained { weights, digest } => fields.extend([
+                ("weights", format!("sha256 {digest}")),
+                ("tensors", weights.prefix().to_owned()),
+                ("source", weights.shown().display().to_string()),
+            ]),
+        }
         if precision == Precision::Fp16 {
             fields.push(("converter", CONVERTER_VERSION.to_string()));
         }

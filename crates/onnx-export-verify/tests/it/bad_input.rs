@@ -25,7 +25,7 @@ fn tables_that_cannot_be_meant() {
     refuse("architecture = \"resnet50\"\nonnx = \"m.onnx\"", "exclude each other");
     refuse("", "neither `architecture` nor `onnx`");
     refuse("onnx = \"m.onnx\"\nopset = 17", "`opset` goes with `architecture`");
-    refuse("architecture = \"resnet50\"\nweights = \"r.pth\"", "checkpoints (.pth, .safetensors)");
+    refuse("architecture = \"resnet50\"\nweights = \"r.pth\"", "r.pth: there is no such file");
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn command_lines_that_cannot_be_meant() {
     refuse(&["convert", "m.onnx", "--precision", "int8", "--out", "o"], "unknown precision `int8`");
     refuse(&["export", "--architecture", "resnet5", "--out", "o.onnx"], "resnet50");
     let weights = ["export", "--architecture", "resnet18", "--weights", "w.pth", "--out", "o.onnx"];
-    refuse(&weights, "checkpoints (.pth, .safetensors)");
+    refuse(&weights, "w.pth: there is no such file");
 }
 
 #[test]
