@@ -73,3 +73,27 @@ fn inspect_tells_what_a_file_holds() {
     assert_eq!(value["flops"], 2 * (8 * 14 * 14 * 27 + 10 * 8));
     assert_eq!(value["operators"]["Conv"], 1);
 }
+
+#[test]
+fn inspect_gives_the_floor_of_a_device() {
+    let project = Project::new();
+    project.save("a.onnx", &tiny(5));
+    let inspect = |args: &[&str]| project.command().args(["inspect", "a.onnx"]).args(args).assert();
+    let json = inspect(&["--json", "--device", "H100 SXM"]).success();
+    let value: serde_json::Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
+    // conv: 3x16x16 in, 8x14x14 out, 216 weights, 4 bytes each, at 3350 GB/s; its operations take less
+    let bytes = 4.0 * (3.0 * 256.0 + 8.0 * 196.0 + 216.0);
+    let conv = &value["layers"][0];
+    assert_eq!((&conv["macs"], &conv["bound"]), (&(8 * 196 * 27).into(), &"memory".into()));
+    assert!((conv["memory_s"].as_f64().unwrap() - bytes / 3.35e12).abs() < 1e-15);
+    assert_eq!(value["roofline"]["device"], "h100-sxm");
+    assert_eq!(value["layers"].as_array().unwrap().len(), 5);
+    inspect(&["--peak-tflops", "2", "--bandwidth-gbs", "50"])
+        .success()
+        .stdout(contains("50.0 GB/s"));
+    inspect(&["--device", "abacus"]).code(2).stderr(contains("jetson-orin-nano-super"));
+    inspect(&["--peak-tflops", "2"]).code(2).stderr(contains("--bandwidth-gbs"));
+    inspect(&["--peak-tflops=-2"]).code(2).stderr(contains("no positive number"));
+    inspect(&["--shape", "z=1x3"]).code(2).stderr(contains("no input `z`"));
+    inspect(&["--shape", "x=2x3x16x16"]).code(2).stderr(contains("does not fit input `x`"));
+}
