@@ -31,7 +31,8 @@ struct Finding {
 pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let project = Project::find(None)?;
     let backends = backends(&project);
-    let tools = vec![cargo(), python(), onnxruntime(&project), disk(&project), host()];
+    let tools =
+        vec![cargo(), python(), onnxruntime(&project), weights(&project), disk(&project), host()];
     if args.json {
         let list = |findings: &[Finding]| findings.iter().map(to_json).collect::<Vec<_>>();
         let line = json!({"backends": list(&backends), "machine": list(&tools)});
@@ -157,6 +158,22 @@ fn onnxruntime(project: &Project) -> Finding {
     }
 }
 
+/// Published weights: without them the chain takes synthetic ones.
+fn weights(project: &Project) -> Finding {
+    let present = crate::setup::weights_present(project);
+    let works = !present.is_empty();
+    Finding {
+        what: "weights".into(),
+        works,
+        detail: if works {
+            format!("{} in data/models", present.join(", "))
+        } else {
+            "no checkpoint in data/models: seeded synthetic weights are taken".into()
+        },
+        fix: (!works).then(|| "cargo xtask setup weights resnet50".into()),
+    }
+}
+
 /// Space on the disk of `data/`, asked from `df`, which every Unix has.
 fn disk(project: &Project) -> Finding {
     const ENOUGH_KB: u64 = 2_000_000;
@@ -176,7 +193,8 @@ fn disk(project: &Project) -> Finding {
     }
 }
 
-fn available_kb(place: &Path) -> Option<u64> {
+/// Free space of the disk that holds a folder, in KiB; `None` where nobody tells.
+pub(crate) fn available_kb(place: &Path) -> Option<u64> {
     let output = Command::new("df").arg("-Pk").arg(place).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
     text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()

@@ -1,12 +1,16 @@
-//! `cargo xtask setup`: optional runtime libraries, through the platform's own package client.
+//! `cargo xtask setup`: optional runtime libraries, through the platform's own package client, and published
+//! weights.
 //!
 //! Nothing here is needed to build or to run the chain in pure Rust. Everything is fetched once, checked
-//! against a committed digest or version, and put under `data/runtime/`.
+//! against a committed digest or version, and put under `data/runtime/`; weights are checked against the digest
+//! in their name and put under `data/models/`.
 
 mod client;
+mod download;
 mod notebook;
 mod pin;
 mod venv;
+mod weights;
 mod wheel;
 
 use std::path::PathBuf;
@@ -17,6 +21,7 @@ use pin::Pin;
 use venv::Venv;
 
 pub(crate) use notebook::execute as execute_notebook;
+pub(crate) use weights::present as weights_present;
 
 /// Arguments of `setup`.
 #[derive(clap::Args)]
@@ -24,6 +29,15 @@ pub(crate) struct Args {
     /// What to fetch
     #[arg(value_enum, default_value = "cpu")]
     what: What,
+    /// With `weights`: architectures, or names of files that end in the digits of their digest
+    #[arg(value_name = "NAME", required_if_eq("what", "weights"))]
+    names: Vec<String>,
+    /// With `weights`: give up a connection when nothing arrives for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    stall: u64,
+    /// With `weights`: give up a file after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    limit: u64,
 }
 
 /// What can be fetched.
@@ -37,16 +51,27 @@ enum What {
     Models,
     /// A Python environment that runs results/explore.ipynb
     Notebook,
+    /// Published weights of an architecture, as torchvision names them
+    Weights,
 }
 
 /// Fetches what was asked for.
 pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let project = Project::find(None)?;
+    if let (Some(name), false) = (args.names.first(), matches!(args.what, What::Weights)) {
+        return Err(Fault::config(format!("`{name}`: only `setup weights` takes a name")).into());
+    }
     match args.what {
         What::Cpu => cpu(&project),
         What::Rtx => rtx(&project).map(drop),
         What::Models => models(&project).map(drop),
         What::Notebook => notebook(&project).map(drop),
+        What::Weights => {
+            let limits = weights::limits(args.stall, args.limit);
+            args.names
+                .iter()
+                .try_for_each(|name| weights::install(&project, name, limits).map(drop))
+        }
     }?;
     Ok(0)
 }

@@ -15,3 +15,4 @@ mod interrupt;
 mod mutate;
 mod setup;
 mod support;
+mod weights;

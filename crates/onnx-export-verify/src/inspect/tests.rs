@@ -17,7 +17,8 @@ impl Weights for Ones {
 
 fn resnet50(batch: Batch, device: Option<Device>) -> Inspection {
     let options = Options { batch, norm: Norm::Folded, opset: 17 };
-    let model = export(Architecture::Resnet50, &Ones, options, &[]).unwrap().proto;
+    let model =
+        export(Architecture::named("resnet50").unwrap(), &Ones, options, &[]).unwrap().proto;
     let request = Request { device, tf32: true, ..Request::default() };
     Inspection::of(model, "0".repeat(64), &request).unwrap()
 }
