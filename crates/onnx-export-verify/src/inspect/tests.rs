@@ -16,7 +16,7 @@ impl Weights for Ones {
 }
 
 fn resnet50(batch: Batch, device: Option<Device>) -> Inspection {
-    let options = Options { batch, norm: Norm::Folded, opset: 17 };
+    let options = Options { batch, norm: Norm::Folded, opset: 17, classes: 1000 };
     let model =
         export(Architecture::named("resnet50").unwrap(), &Ones, options, &[]).unwrap().proto;
     let request = Request { device, tf32: true, ..Request::default() };
