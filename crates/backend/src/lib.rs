@@ -35,6 +35,7 @@ pub use border::{model_inputs, parse_shape, shape_text};
 pub use choose::{Chosen, Survey, choose, open_backend, preview, survey};
 pub use error::{Error, Result};
 pub use layers::{Inspection, inspect};
+pub use rten::open_as_written as open_as_written_on_rten;
 pub use traits::{
     Backend, BuildOptions, BuildRequest, Built, CacheKind, Environment, Flow, Fp16Route, Layer,
     OpenOptions, Progress, Session,

@@ -8,6 +8,7 @@
 //! | [`node`] | attributes, and helpers that build nodes and value descriptions |
 //! | [`model`] | operator set, inputs and outputs, number of parameters |
 //! | [`shape`] | shape inference: right or unknown, never wrong |
+//! | [`upgrade`] | the same model in a later operator set |
 //! | [`cost`] | floating-point operations and bytes of each operator |
 //!
 //! Knows no engine: everything here works on the file alone.
@@ -19,6 +20,7 @@ pub mod node;
 pub mod proto;
 pub mod shape;
 pub mod tensor;
+pub mod upgrade;
 
 pub use file::{digest, load, save};
 pub use model::{describe_inputs, describe_outputs, inputs, opset, parameters};

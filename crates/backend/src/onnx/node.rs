@@ -41,6 +41,14 @@ pub fn is_default_domain(node: &NodeProto) -> bool {
     matches!(node.domain.as_str(), "" | "ai.onnx")
 }
 
+/// The name of a node; that of its first output when it has none.
+pub fn label(node: &NodeProto) -> &str {
+    match node.name.as_str() {
+        "" => node.output.first().map_or("", String::as_str),
+        name => name,
+    }
+}
+
 /// A node of the default operator set.
 pub fn node(
     op_type: &str,

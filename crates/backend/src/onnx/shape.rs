@@ -4,17 +4,21 @@
 //! outputs unknown: what is stated is right. Small integer tensors are followed through the graph, since
 //! exporters compute the target of a `Reshape` from `Shape`, `Gather` and `Concat`.
 
+mod control;
 mod integers;
 mod layout;
+mod quantized;
 mod rules;
+mod select;
+mod sequence;
+mod walk;
 mod window;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 
-use super::model::{inputs, opset};
-use super::node::type_and_dims;
-use super::proto::{GraphProto, ModelProto, ValueInfoProto};
+use super::model::opset;
+use super::proto::ModelProto;
 use super::tensor;
 
 /// One dimension of a shape.
@@ -57,12 +61,14 @@ pub struct Value {
     pub dims: Option<Vec<Dim>>,
     /// The elements, of small integer tensors that do not depend on the input.
     pub ints: Option<Vec<i64>>,
+    /// The elements of small float32 constants, such as the scales of a `Resize`.
+    pub floats: Option<Vec<f32>>,
 }
 
 impl Value {
     /// A value of a type and a shape.
     pub fn new(element: i32, dims: impl Into<Option<Vec<Dim>>>) -> Self {
-        Self { element, dims: dims.into(), ints: None }
+        Self { element, dims: dims.into(), ints: None, floats: None }
     }
 
     /// The dimensions when all of them are fixed.
@@ -91,6 +97,16 @@ impl Shapes {
         self.0.get(name)
     }
 
+    /// All values by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// The elements of a small float32 constant.
+    pub fn floats(&self, name: &str) -> Option<&[f32]> {
+        self.get(name)?.floats.as_deref()
+    }
+
     /// The shape as `1x3x224x224`; empty when it is not known, open dimensions as symbol or `?`.
     pub fn text(&self, name: &str) -> String {
         let dims = self.get(name).and_then(|value| value.dims.as_ref());
@@ -100,114 +116,10 @@ impl Shapes {
 }
 
 /// Infers the shapes of a model. `sizes` gives inputs with open dimensions a size, by name.
+///
+/// Values of subgraphs are told too; where two subgraphs give one name different shapes, what differs is unknown.
 pub fn infer(model: &ModelProto, sizes: &[(String, Vec<usize>)]) -> Shapes {
-    let Some(graph) = &model.graph else { return Shapes::default() };
-    let mut symbols = Symbols::default();
-    let mut shapes = Shapes::default();
-    for input in inputs(graph) {
-        let given = sizes.iter().find(|(name, _)| *name == input.name).map(|(_, dims)| dims);
-        let (element, declared) = type_and_dims(input);
-        let dims = match given {
-            Some(given) => {
-                symbols.bind(declared.as_deref(), given);
-                Some(given.iter().copied().map(Dim::Fixed).collect())
-            }
-            None => declared,
-        };
-        shapes.0.insert(input.name.clone(), Value::new(element, dims));
-    }
-    for value in shapes.0.values_mut() {
-        symbols.replace(value);
-    }
-    constants(graph, &mut shapes);
-    let declared = declared(graph, &symbols);
-    for node in &graph.node {
-        let known: Vec<Option<&Value>> =
-            node.input.iter().map(|name| shapes.0.get(name.as_str())).collect();
-        let mut outputs = rules::outputs(node, &known, opset(model));
-        outputs.resize_with(node.output.len(), Value::default);
-        for (name, value) in node.output.iter().zip(outputs).filter(|(name, _)| !name.is_empty()) {
-            shapes.0.insert(name.clone(), complete(value, declared.get(name.as_str())));
-        }
-    }
-    shapes
-}
-
-fn constants(graph: &GraphProto, shapes: &mut Shapes) {
-    for weight in &graph.initializer {
-        let dims = weight.dims.iter().map(|&d| usize::try_from(d).map_or(Dim::Unknown, Dim::Fixed));
-        let mut value = Value::new(weight.data_type, dims.collect::<Vec<_>>());
-        value.ints = integers::of_tensor(weight);
-        shapes.0.insert(weight.name.clone(), value);
-    }
-}
-
-/// What the file itself says of inner values; nothing when the given sizes contradict the file.
-fn declared<'a>(graph: &'a GraphProto, symbols: &Symbols) -> HashMap<&'a str, Value> {
-    if symbols.contradiction {
-        return HashMap::new();
-    }
-    let read = |info: &'a ValueInfoProto| {
-        let (element, dims) = type_and_dims(info);
-        let mut value = Value::new(element, dims);
-        symbols.replace(&mut value);
-        (info.name.as_str(), value)
-    };
-    graph.value_info.iter().chain(&graph.output).map(read).collect()
-}
-
-/// Fills what the rules left open from what the file declares.
-fn complete(mut value: Value, declared: Option<&Value>) -> Value {
-    let Some(declared) = declared else { return value };
-    if value.element == 0 {
-        value.element = declared.element;
-    }
-    match (&mut value.dims, &declared.dims) {
-        (Some(dims), Some(said)) if dims.len() == said.len() => {
-            for (dim, said) in dims.iter_mut().zip(said) {
-                if *dim == Dim::Unknown {
-                    dim.clone_from(said);
-                }
-            }
-        }
-        (dims @ None, said) => dims.clone_from(said),
-        _ => {}
-    }
-    value
-}
-
-/// Sizes that the caller gave to symbols.
-#[derive(Default)]
-struct Symbols {
-    sizes: HashMap<String, usize>,
-    contradiction: bool,
-}
-
-impl Symbols {
-    fn bind(&mut self, declared: Option<&[Dim]>, given: &[usize]) {
-        let Some(declared) = declared else { return };
-        self.contradiction |= declared.len() != given.len();
-        for (dim, &size) in declared.iter().zip(given) {
-            match dim {
-                Dim::Fixed(fixed) => self.contradiction |= *fixed != size,
-                Dim::Symbol(name) => {
-                    let known = *self.sizes.entry(name.clone()).or_insert(size);
-                    self.contradiction |= known != size;
-                }
-                Dim::Unknown => {}
-            }
-        }
-    }
-
-    fn replace(&self, value: &mut Value) {
-        for dim in value.dims.iter_mut().flatten() {
-            if let Dim::Symbol(name) = dim
-                && let Some(&size) = self.sizes.get(name.as_str())
-            {
-                *dim = Dim::Fixed(size);
-            }
-        }
-    }
+    model.graph.as_ref().map(|graph| walk::infer(graph, opset(model), sizes)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,20 +4,18 @@ use std::path::Path;
 
 use prost::Message as _;
 
-use super::{ID, OLDEST_OPSET};
+use super::ID;
 use crate::border::open_spec;
 use crate::error::{Error, Result};
 use crate::onnx;
-use crate::onnx::proto::{OperatorSetIdProto, ValueInfoProto};
+use crate::onnx::proto::ValueInfoProto;
 use crate::types::ElementType;
 
-/// Operator sets and border of a model: everything else is skipped without being copied.
+/// The border of a model: everything else is skipped without being copied.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Outline {
     #[prost(message, optional, tag = "7")]
     graph: Option<OutlineGraph>,
-    #[prost(message, repeated, tag = "8")]
-    opset_import: Vec<OperatorSetIdProto>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -29,7 +27,7 @@ struct OutlineGraph {
 }
 
 impl Outline {
-    /// Reads a model whose operator sets are those that rten is right about.
+    /// Reads a model; nothing is told of one that does not decode.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
@@ -39,22 +37,11 @@ impl Outline {
                 return Err(Error::Io { path: path.to_owned(), source });
             }
         };
-        let Ok(outline) = Self::decode(bytes.as_slice()) else {
-            onnx::load(path)?;
-            return Ok(Self::default());
-        };
-        let default = |set: &&OperatorSetIdProto| matches!(set.domain.as_str(), "" | "ai.onnx");
-        match outline.opset_import.iter().find(default) {
-            Some(set) if set.version < OLDEST_OPSET => Err(Error::Unsupported {
-                backend: ID,
-                what: format!(
-                    "{} uses opset {}; rten is right from opset {OLDEST_OPSET} on",
-                    path.display(),
-                    set.version
-                ),
-            }),
-            _ => Ok(outline),
+        if let Ok(outline) = Self::decode(bytes.as_slice()) {
+            return Ok(outline);
         }
+        onnx::load(path)?;
+        Ok(Self::default())
     }
 
     /// The type that the model states, which rten widens: it knows float32, int32, int8 and uint8 only.

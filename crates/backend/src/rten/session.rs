@@ -12,8 +12,8 @@ use prost::Message as _;
 use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
 
-use super::ID;
 use super::outline::Outline;
+use super::{ID, view};
 use crate::border::{OpenSpec, settle};
 use crate::error::{Error, Result};
 use crate::onnx;
@@ -25,15 +25,25 @@ use crate::types::{ElementType, TensorSpec};
 pub(super) enum Plan {
     /// Optimised, weights packed: what is measured.
     Engine,
-    /// As the graph was written.
+    /// Without rten's own fusions.
     Plain,
+    /// As [`Plan::Plain`], and what the file says is not put into rten's words.
+    AsWritten,
 }
 
-/// Loads a model. rten reads external data only from files called `….data` or `….onnx_data…`; any
-/// other name is read by us and handed over in memory.
+/// Loads a model, or the view of it that rten needs. rten reads external data only from files called
+/// `….data` or `….onnx_data…`; any other name is read by us and handed over in memory.
 fn load(path: &Path, plan: Plan) -> Result<Model> {
     let mut options = ModelOptions::with_all_ops();
     options.enable_optimization(plan == Plan::Engine).prepack_weights(plan == Plan::Engine);
+    if plan != Plan::AsWritten
+        && let Some(mut model) = view::of(path, onnx::load(path)?)?
+    {
+        onnx::file::inline_external(path, &mut model)?;
+        let bytes = onnx::file::encode(&model)?;
+        drop(model);
+        return options.load(bytes).map_err(|error| explain(path, &error));
+    }
     match options.load_file(path) {
         Err(error) if error.kind() == LoadErrorKind::ExternalDataError => {
             let mut model = onnx::load(path)?;

@@ -4,14 +4,20 @@ use super::super::node;
 use super::Dim;
 use super::rules::{Call, broadcast};
 
+/// No tensor has more axes.
+const LONGEST_RANK: usize = 64;
+
 /// An axis counted from either end, when it lies within `rank`.
-fn axis_of(axis: i64, rank: usize) -> Option<usize> {
-    let axis = if axis < 0 { axis + rank as i64 } else { axis };
+pub(super) fn axis_of(axis: i64, rank: usize) -> Option<usize> {
+    let axis = if axis < 0 { axis.checked_add_unsigned(rank as u64)? } else { axis };
     usize::try_from(axis).ok().filter(|&axis| axis < rank)
 }
 
+/// Axes counted from either end; none when one is outside or named twice.
 fn axes_of(axes: &[i64], rank: usize) -> Option<Vec<usize>> {
-    axes.iter().map(|&axis| axis_of(axis, rank)).collect()
+    let axes: Vec<usize> = axes.iter().map(|&axis| axis_of(axis, rank)).collect::<Option<_>>()?;
+    let twice = axes.iter().enumerate().any(|(index, axis)| axes[..index].contains(axis));
+    (!twice).then_some(axes)
 }
 
 /// The product of dimensions; an open one is kept when all the others are 1.
@@ -36,7 +42,12 @@ pub(super) fn gemm(call: &Call<'_>) -> Option<Vec<Dim>> {
 }
 
 pub(super) fn matmul(call: &Call<'_>) -> Option<Vec<Dim>> {
-    let (a, b) = (call.dims(0)?, call.dims(1)?);
+    matmul_of(call, 0, 1)
+}
+
+/// The product of two inputs.
+pub(super) fn matmul_of(call: &Call<'_>, left: usize, right: usize) -> Option<Vec<Dim>> {
+    let (a, b) = (call.dims(left)?, call.dims(right)?);
     Some(match (a, b) {
         ([], _) | (_, []) => return None,
         ([_], [_]) => Vec::new(),
@@ -61,9 +72,22 @@ pub(super) fn reshape(call: &Call<'_>) -> Option<Vec<Dim>> {
     let target = match call.ints(1) {
         Some(target) => target.to_vec(),
         None if call.opset < 5 => node::ints(call.node, "shape")?.to_vec(),
-        None => return None,
+        // the number of sizes is the rank
+        None => match call.dims(1)? {
+            [Dim::Fixed(rank)] if *rank <= LONGEST_RANK => return Some(vec![Dim::Unknown; *rank]),
+            _ => return None,
+        },
     };
-    let source = call.dims(0)?;
+    let source = match call.dims(0) {
+        Some(source) => source,
+        None if target.iter().all(|&size| size > 0) => &[],
+        None => {
+            let fixed = |&size: &i64| usize::try_from(size).ok().filter(|&size| size > 0);
+            return Some(
+                target.iter().map(|s| fixed(s).map_or(Dim::Unknown, Dim::Fixed)).collect(),
+            );
+        }
+    };
     let zero_is_zero = node::int(call.node, "allowzero").unwrap_or(0) != 0;
     let mut dims: Vec<Option<Dim>> = Vec::with_capacity(target.len());
     for (axis, &size) in target.iter().enumerate() {
@@ -134,7 +158,7 @@ pub(super) fn squeeze(call: &Call<'_>) -> Option<Vec<Dim>> {
 
 pub(super) fn unsqueeze(call: &Call<'_>) -> Option<Vec<Dim>> {
     let (dims, axes) = (call.dims(0)?, call.axes()?);
-    let rank = dims.len() + axes.len();
+    let rank = dims.len().checked_add(axes.len())?;
     let new = axes_of(&axes, rank)?;
     let mut old = dims.iter().cloned();
     (0..rank)
@@ -143,13 +167,17 @@ pub(super) fn unsqueeze(call: &Call<'_>) -> Option<Vec<Dim>> {
 }
 
 pub(super) fn reduce(call: &Call<'_>) -> Option<Vec<Dim>> {
-    let (dims, axes) = (call.dims(0)?, call.axes()?);
+    let dims = call.dims(0)?;
+    let keep = node::int(call.node, "keepdims").unwrap_or(1) != 0;
+    let Some(axes) = call.axes() else {
+        return keep.then(|| vec![Dim::Unknown; dims.len()]);
+    };
     if axes.is_empty() && node::int(call.node, "noop_with_empty_axes").unwrap_or(0) != 0 {
         return Some(dims.to_vec());
     }
     let all: Vec<usize> = (0..dims.len()).collect();
     let gone = if axes.is_empty() { all } else { axes_of(&axes, dims.len())? };
-    Some(without(dims, &gone, node::int(call.node, "keepdims").unwrap_or(1) != 0))
+    Some(without(dims, &gone, keep))
 }
 
 pub(super) fn arg(call: &Call<'_>) -> Option<Vec<Dim>> {
@@ -172,7 +200,7 @@ pub(super) fn pad(call: &Call<'_>) -> Option<Vec<Dim>> {
     let pads = match call.ints(1) {
         Some(pads) if !call.has(3) => pads,
         None if call.opset < 11 => node::ints(call.node, "pads")?,
-        _ => return None,
+        _ => return Some(vec![Dim::Unknown; dims.len()]),
     };
     if pads.len() != 2 * dims.len() {
         return None;
@@ -192,28 +220,61 @@ pub(super) fn pad(call: &Call<'_>) -> Option<Vec<Dim>> {
 }
 
 pub(super) fn slice(call: &Call<'_>) -> Option<Vec<Dim>> {
-    if call.opset < 10 {
-        return None;
-    }
     let mut dims = call.dims(0)?.to_vec();
-    let (starts, ends) = (call.ints(1)?, call.ints(2)?);
-    let axes =
-        if call.has(3) { axes_of(call.ints(3)?, dims.len())? } else { (0..starts.len()).collect() };
-    let steps = if call.has(4) { call.ints(4)?.to_vec() } else { vec![1; starts.len()] };
+    let all_open = || Some(vec![Dim::Unknown; dims.len()]);
+    let (starts, ends, axes) = if call.opset < 10 {
+        let list = |name| node::ints(call.node, name);
+        (list("starts")?, list("ends")?, list("axes"))
+    } else {
+        let axes = if call.has(3) { Some(call.ints(3)) } else { None };
+        match (call.ints(1), call.ints(2), axes) {
+            (_, _, Some(None)) => return all_open(),
+            (Some(starts), Some(ends), axes) => (starts, ends, axes.flatten()),
+            // where it cuts is open, and only along the axes that are named
+            (_, _, Some(Some(axes))) => {
+                for axis in axes_of(axes, dims.len())? {
+                    *dims.get_mut(axis)? = Dim::Unknown;
+                }
+                return Some(dims);
+            }
+            _ => return all_open(),
+        }
+    };
+    let axes = match axes {
+        Some(axes) => axes_of(axes, dims.len())?,
+        None => (0..starts.len()).collect(),
+    };
+    let steps = match (call.has(4), call.ints(4)) {
+        (false, _) => vec![1; starts.len()],
+        (true, Some(steps)) => steps.to_vec(),
+        (true, None) => vec![0; starts.len()],
+    };
     if starts.len() != ends.len() || axes.len() != starts.len() || steps.len() != starts.len() {
         return None;
     }
     for (index, axis) in axes.into_iter().enumerate() {
         let dim = dims.get_mut(axis)?;
-        let cut = |size: usize| {
-            let n = size as i64;
-            let clamp = |at: i64| (if at < 0 { at.saturating_add(n) } else { at }).clamp(0, n);
-            let span = (clamp(ends[index]) - clamp(starts[index])).max(0);
-            (steps[index] > 0).then(|| (span as usize).div_ceil(steps[index] as usize))
-        };
-        *dim = dim.fixed().and_then(cut).map_or(Dim::Unknown, Dim::Fixed);
+        let cut = |size| span(size, starts[index], ends[index], steps[index]);
+        let whole = (starts[index], steps[index]) == (0, 1) && ends[index] == i64::MAX;
+        if !whole {
+            *dim = dim.fixed().and_then(cut).map_or(Dim::Unknown, Dim::Fixed);
+        }
     }
     Some(dims)
+}
+
+/// Elements that a slice takes of an axis; nothing when the step is 0, which stands for unknown too.
+fn span(size: usize, start: i64, end: i64, step: i64) -> Option<usize> {
+    let n = i64::try_from(size).ok()?;
+    let from_end = |at: i64| if at < 0 { at.saturating_add(n) } else { at };
+    let (first, last) = match step {
+        1.. => (from_end(start).clamp(0, n), from_end(end).clamp(0, n)),
+        0 => return None,
+        // backwards: from the last element down to one before the first
+        _ => (from_end(end).clamp(-1, n - 1) + 1, from_end(start).clamp(-1, n - 1) + 1),
+    };
+    let taken = last.checked_sub(first)?.max(0).unsigned_abs();
+    usize::try_from(taken.div_ceil(step.unsigned_abs())).ok()
 }
 
 pub(super) fn split(call: &Call<'_>) -> Vec<Option<Vec<Dim>>> {
@@ -228,8 +289,13 @@ pub(super) fn split(call: &Call<'_>) -> Vec<Option<Vec<Dim>>> {
         (Some(given), _) if given.len() == count => {
             given.iter().map(|&n| usize::try_from(n).map_or(Dim::Unknown, Dim::Fixed)).collect()
         }
-        (None, Some(total)) if !call.has(1) && total % count.max(1) == 0 => {
-            vec![Dim::Fixed(total / count.max(1)); count]
+        // equal parts, of which the last may be smaller
+        (None, Some(total)) if !call.has(1) && count > 0 => {
+            let part = total.div_ceil(count);
+            let rest = part.checked_mul(count - 1).and_then(|taken| total.checked_sub(taken));
+            let mut sizes = vec![Dim::Fixed(part); count];
+            sizes[count - 1] = rest.map_or(Dim::Unknown, Dim::Fixed);
+            sizes
         }
         _ => vec![Dim::Unknown; count],
     };
@@ -248,7 +314,12 @@ pub(super) fn gather(call: &Call<'_>) -> Option<Vec<Dim>> {
 }
 
 pub(super) fn expand(call: &Call<'_>) -> Option<Vec<Dim>> {
+    let Some(target) = call.ints(1) else {
+        let [Dim::Fixed(rank)] = call.dims(1)? else { return None };
+        let rank = (*rank).max(call.dims(0)?.len());
+        return (rank <= LONGEST_RANK).then(|| vec![Dim::Unknown; rank]);
+    };
     let target: Option<Vec<Dim>> =
-        call.ints(1)?.iter().map(|&size| usize::try_from(size).ok().map(Dim::Fixed)).collect();
+        target.iter().map(|&size| usize::try_from(size).ok().map(Dim::Fixed)).collect();
     broadcast(call.dims(0)?, &target?)
 }

@@ -2,10 +2,71 @@
 
 use super::super::node::{self, is_default_domain};
 use super::super::proto::{DataType, NodeProto};
-use super::{Dim, Value, integers, layout, window};
+use super::{Dim, Value, integers, layout, quantized, select, sequence, window};
 
 const BOOL: i32 = DataType::Bool as i32;
 const INT64: i32 = DataType::Int64 as i32;
+
+/// Operators whose first output has type and shape of their first input.
+const KEEP: [&str; 57] = [
+    "Abs",
+    "Acos",
+    "Acosh",
+    "Asin",
+    "Asinh",
+    "Atan",
+    "Atanh",
+    "BatchNormalization",
+    "BitwiseNot",
+    "Ceil",
+    "Celu",
+    "Clip",
+    "Cos",
+    "Cosh",
+    "CumSum",
+    "Elu",
+    "Erf",
+    "Exp",
+    "Floor",
+    "Gelu",
+    "GroupNormalization",
+    "HardSigmoid",
+    "HardSwish",
+    "Hardmax",
+    "Identity",
+    "InstanceNormalization",
+    "LRN",
+    "LayerNormalization",
+    "LeakyRelu",
+    "Log",
+    "LogSoftmax",
+    "LpNormalization",
+    "MeanVarianceNormalization",
+    "Mish",
+    "Neg",
+    "Not",
+    "PRelu",
+    "RMSNormalization",
+    "Reciprocal",
+    "Relu",
+    "RotaryEmbedding",
+    "Round",
+    "Selu",
+    "Shrink",
+    "Sigmoid",
+    "Sign",
+    "Sin",
+    "Sinh",
+    "Softmax",
+    "Softplus",
+    "Softsign",
+    "Sqrt",
+    "Swish",
+    "Tan",
+    "Tanh",
+    "ThresholdedRelu",
+    "Trilu",
+];
 
 /// What a rule works on.
 pub(super) struct Call<'a> {
@@ -57,58 +118,19 @@ pub(super) fn outputs(node: &NodeProto, inputs: &[Option<&Value>], opset: i64) -
     let element = call.input(0).map_or(0, |value| value.element);
     let one = |dims: Option<Vec<Dim>>| vec![Value::new(element, dims)];
     let mut values = match node.op_type.as_str() {
-        "Relu"
-        | "LeakyRelu"
-        | "PRelu"
-        | "ThresholdedRelu"
-        | "Elu"
-        | "Selu"
-        | "Celu"
-        | "Gelu"
-        | "Mish"
-        | "Clip"
-        | "Sigmoid"
-        | "HardSigmoid"
-        | "HardSwish"
-        | "Tanh"
-        | "Softplus"
-        | "Softsign"
-        | "Softmax"
-        | "LogSoftmax"
-        | "Hardmax"
-        | "Exp"
-        | "Log"
-        | "Sqrt"
-        | "Reciprocal"
-        | "Neg"
-        | "Abs"
-        | "Sign"
-        | "Floor"
-        | "Ceil"
-        | "Round"
-        | "Erf"
-        | "Sin"
-        | "Cos"
-        | "Not"
-        | "Identity"
-        | "LRN"
-        | "LpNormalization"
-        | "BatchNormalization"
-        | "InstanceNormalization"
-        | "LayerNormalization"
-        | "GroupNormalization"
-        | "CumSum"
-        | "Trilu" => one(same(&call)),
+        name if KEEP.contains(&name) => one(same(&call)),
         "Dropout" => {
             // before operator set 10 the mask had the type of the data
             let mask = if opset < 10 { element } else { BOOL };
             vec![Value::new(element, same(&call)), Value::new(mask, same(&call))]
         }
         "Cast" => vec![Value::new(cast_target(node), same(&call))],
-        "IsNaN" | "IsInf" => vec![Value::new(BOOL, same(&call))],
-        "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Mod" | "Min" | "Max" | "Mean" | "Sum" => {
-            one(broadcast_all(&call, 0))
+        "CastLike" => {
+            vec![Value::new(call.input(1).map_or(0, |value| value.element), same(&call))]
         }
+        "IsNaN" | "IsInf" => vec![Value::new(BOOL, same(&call))],
+        "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Mod" | "Min" | "Max" | "Mean" | "Sum"
+        | "BitShift" | "BitwiseAnd" | "BitwiseOr" | "BitwiseXor" => one(broadcast_all(&call, 0)),
         "Equal" | "Greater" | "Less" | "GreaterOrEqual" | "LessOrEqual" | "And" | "Or" | "Xor" => {
             vec![Value::new(BOOL, broadcast_all(&call, 0))]
         }
@@ -122,6 +144,8 @@ pub(super) fn outputs(node: &NodeProto, inputs: &[Option<&Value>], opset: i64) -
             let dims = window::pool(&call);
             vec![Value::new(element, dims.clone()), Value::new(INT64, dims)]
         }
+        "Resize" | "Upsample" => one(sequence::resize(&call)),
+        "LSTM" | "GRU" | "RNN" => sequence::recurrent(&call),
         "AveragePool" | "LpPool" => one(window::pool(&call)),
         "GlobalAveragePool" | "GlobalMaxPool" | "GlobalLpPool" => one(window::global(&call)),
         "Gemm" => one(layout::gemm(&call)),
@@ -143,10 +167,14 @@ pub(super) fn outputs(node: &NodeProto, inputs: &[Option<&Value>], opset: i64) -
         }
         "ArgMax" | "ArgMin" => vec![Value::new(INT64, layout::arg(&call))],
         "Shape" | "Size" | "Constant" | "ConstantOfShape" => integers::source(&call),
-        _ => Vec::new(),
+        _ => quantized::outputs(&call).or_else(|| select::outputs(&call)).unwrap_or_default(),
     };
     if let Some(first) = values.first_mut() {
         first.ints = first.ints.take().or_else(|| integers::follow(&call, first));
+        if matches!(node.op_type.as_str(), "Identity" | "Reshape" | "Squeeze" | "Unsqueeze") {
+            let flat = first.dims.as_ref().is_some_and(|dims| dims.len() <= 1);
+            first.floats = call.input(0).and_then(|value| value.floats.clone()).filter(|_| flat);
+        }
     }
     values
 }

@@ -1,7 +1,7 @@
 //! Shapes of small graphs, fixed, open and broken.
 
 use super::super::node::{attr_int, attr_ints, attr_text, node, value_info};
-use super::super::proto::{AttributeProto, NodeProto, OperatorSetIdProto};
+use super::super::proto::{AttributeProto, GraphProto, NodeProto, OperatorSetIdProto};
 use super::super::tensor::{from_f32, from_i64};
 use super::*;
 
@@ -111,7 +111,8 @@ fn a_computed_reshape_is_followed() {
     ]);
     let sizes = [("x".to_owned(), vec![2, 3, 14, 14])];
     assert_eq!(infer(&model, &sizes).text("y"), "2x10");
-    assert_eq!(infer(&model, &[]).text("r"), "");
+    // with an open batch the sizes are open, and the rank is not
+    assert_eq!(infer(&model, &[]).text("r"), "?x?");
 }
 
 #[test]
@@ -140,4 +141,83 @@ fn element_types_follow() {
     let element = |name| shapes.get(name).unwrap().element;
     assert_eq!((element("r"), element("g")), (10, 9));
     assert_eq!(shapes.get("r").unwrap().bytes(), Some(3 * 14 * 14 * 2));
+}
+
+/// How PyTorch's exporter lays out the widths of a `Pad`.
+#[test]
+fn tables_of_integers_are_followed() {
+    let mut model = graph(vec![
+        node("Reshape", "a", &["widths", "pairs"], &["a"], vec![]),
+        node("Slice", "b", &["a", "all", "low", "first", "all"], &["b"], vec![]),
+        node("Transpose", "c", &["b"], &["c"], vec![attr_ints("perm", &[1, 0])]),
+        node("Reshape", "d", &["c", "all"], &["d"], vec![]),
+        node("Pad", "y", &["x", "d"], &["y"], vec![]),
+    ]);
+    model.graph.as_mut().unwrap().initializer.extend([
+        from_i64("widths", &[8], &[1, 2, 3, 4, 0, 0, 0, 0]),
+        from_i64("pairs", &[2], &[-1, 2]),
+        from_i64("low", &[1], &[i64::MIN + 1]),
+    ]);
+    let sizes = [("x".to_owned(), vec![2, 3, 14, 14])];
+    let shapes = infer(&model, &sizes);
+    assert_eq!(shapes.get("d").unwrap().ints.as_deref(), Some(&[0, 0, 3, 1, 0, 0, 4, 2][..]));
+    assert_eq!(shapes.text("y"), "2x3x21x17");
+}
+
+#[test]
+fn branches_of_a_condition_are_looked_into() {
+    let branch = |name: &str, op: &str, attributes: Vec<AttributeProto>| {
+        let body = GraphProto {
+            node: vec![node(op, "n", &["x"], &["same"], attributes)],
+            output: vec![value_info("same", 1, None)],
+            ..GraphProto::default()
+        };
+        AttributeProto { g: Some(body), ..attr_int(name, 0) }
+    };
+    let conditional = |other: AttributeProto| {
+        let then = branch("then_branch", "Relu", vec![]);
+        graph(vec![node("If", "i", &["unknown"], &["y"], vec![then, other])])
+    };
+    let alike = conditional(branch("else_branch", "Tanh", vec![]));
+    assert_eq!(infer(&alike, &[]).text("y"), "batchx3x14x14");
+    let pooled = conditional(branch("else_branch", "GlobalMaxPool", vec![]));
+    let shapes = infer(&pooled, &[]);
+    assert_eq!(
+        (shapes.text("y").as_str(), shapes.text("same").as_str()),
+        ("batchx3x?x?", "batchx3x?x?")
+    );
+}
+
+#[test]
+fn hostile_sizes_are_unknown_and_never_wrap() {
+    let huge = i64::MAX;
+    let mut model = graph(vec![
+        node("Expand", "e", &["one", "huge"], &["e"], vec![]),
+        node("Shape", "s", &["e"], &["s"], vec![]),
+        node("Slice", "c", &["e", "low", "all"], &["c"], vec![]),
+        node("Tile", "t", &["e", "huge"], &["t"], vec![]),
+        node("Pad", "p", &["e", "huge4"], &["p"], vec![]),
+        node("Reshape", "r", &["e", "all"], &["r"], vec![]),
+        node("Range", "g", &["lowest", "most", "step"], &["g"], vec![]),
+        node("Upsample", "u", &["e", "large"], &["u"], vec![]),
+        node("Gather", "k", &["first", "lowest"], &["k"], vec![]),
+        node("Split", "q", &["e"], &["q1", "q2"], vec![attr_int("axis", i64::MIN)]),
+    ]);
+    model.graph.as_mut().unwrap().initializer.extend([
+        from_f32("one", &[1, 1], &[0.0]),
+        from_f32("large", &[2], &[1e30, f32::NAN]),
+        from_i64("huge", &[2], &[huge, huge]),
+        from_i64("huge4", &[4], &[huge; 4]),
+        from_i64("low", &[2], &[i64::MIN, -1]),
+        from_i64("lowest", &[], &[i64::MIN]),
+        from_i64("most", &[], &[huge]),
+        from_i64("step", &[], &[1]),
+    ]);
+    let shapes = infer(&model, &[]);
+    assert_eq!(shapes.text("e"), format!("{huge}x{huge}"));
+    assert_eq!(
+        ["t", "p", "r", "g", "u", "q1"].map(|n| shapes.text(n)),
+        ["?x?", "?x?", "?", "?", "?x?", ""]
+    );
+    assert_eq!(shapes.get("e").unwrap().count(), None);
 }

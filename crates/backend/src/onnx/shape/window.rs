@@ -6,7 +6,12 @@ use super::rules::Call;
 
 /// `Conv`: batch and output channels are kept, each spatial axis shrinks by its window.
 pub(super) fn conv(call: &Call<'_>) -> Option<Vec<Dim>> {
-    let (x, w) = (call.dims(0)?, call.dims(1)?);
+    conv_of(call, 0, 1)
+}
+
+/// A convolution whose data and filters are these inputs.
+pub(super) fn conv_of(call: &Call<'_>, data: usize, filters: usize) -> Option<Vec<Dim>> {
+    let (x, w) = (call.dims(data)?, call.dims(filters)?);
     if x.len() != w.len() || x.len() < 3 {
         return None;
     }
@@ -17,7 +22,8 @@ pub(super) fn conv(call: &Call<'_>) -> Option<Vec<Dim>> {
     Some(dims)
 }
 
-/// `ConvTranspose`: the inverse arithmetic; only with explicit pads and without `output_shape`.
+/// `ConvTranspose`: the inverse arithmetic. `output_shape` says the result itself; with automatic padding
+/// it is the input times the stride, where versions agree.
 pub(super) fn conv_transpose(call: &Call<'_>) -> Option<Vec<Dim>> {
     let (x, w) = (call.dims(0)?, call.dims(1)?);
     if x.len() != w.len() || x.len() < 3 {
@@ -31,17 +37,24 @@ pub(super) fn conv_transpose(call: &Call<'_>) -> Option<Vec<Dim>> {
     let kernel: Option<Vec<usize>> = w[2..].iter().map(Dim::fixed).collect();
     let window = Window::new(call, kernel, rank);
     let extra = list(call, "output_padding", rank, 0);
-    let explicit = window.automatic.is_none() && node::ints(call.node, "output_shape").is_none();
+    let stated = node::ints(call.node, "output_shape");
     let size = |axis: usize| {
+        if let Some(stated) = stated {
+            let stated = (stated.len() == rank).then(|| stated.get(axis)).flatten()?;
+            return usize::try_from(*stated).ok();
+        }
+        match window.automatic.as_deref() {
+            None | Some("VALID") => {}
+            Some(_) => return None,
+        }
         let input = x[2 + axis].fixed()?.checked_sub(1)?;
         let spread = window.strides.get(axis)?.checked_mul(input)?;
         let grown = spread.checked_add(window.reach(axis)?)?.checked_add(*extra.get(axis)?)?;
-        grown.checked_sub(window.padding(axis)?)
+        let padding = if window.automatic.is_none() { window.padding(axis)? } else { 0 };
+        grown.checked_sub(padding)
     };
     let mut dims = vec![x[0].clone(), channels];
-    dims.extend((0..rank).map(|axis| {
-        if explicit { size(axis).map_or(Dim::Unknown, Dim::Fixed) } else { Dim::Unknown }
-    }));
+    dims.extend((0..rank).map(|axis| size(axis).map_or(Dim::Unknown, Dim::Fixed)));
     Some(dims)
 }
 
