@@ -148,5 +148,6 @@ impl ValueEnum for Architecture {
 }
 
 #[cfg(test)]
-#[path = "architecture/tests.rs"]
+mod golden;
+#[cfg(test)]
 mod tests;
