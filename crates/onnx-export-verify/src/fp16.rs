@@ -1,44 +1,54 @@
-//! Turns a float32 model into one with float16 weights and activations; inputs and outputs stay float32.
+//! Turns a float32 model into a strongly typed one with float16 weights and activations.
 //!
-//! Each value keeps one natural type: float16 when the operator that makes it is known to work in
-//! float16, else what it was. A `Cast` stands only where an operator needs the other type, once per value,
-//! so that no pair of casts undoes itself. Weights are rounded to nearest even.
+//! ```text
+//! facts (every value and node, by number) → plan (float16, or float32 and why) → rewrite (tensor by tensor) → check
+//! ```
+//!
+//! Each value keeps one natural type: float16 when the operator that makes it works in float16, else what it
+//! was. A `Cast` stands only where an operator needs the other type, once per value, so that no pair of casts
+//! undoes itself; casts of the model are seen through. What an operator takes is read from the ONNX operator
+//! schemas. Weights are rounded to nearest even. Knows no engine.
 
-mod conversion;
+mod check;
+mod external;
+mod facts;
+mod options;
 mod plan;
+mod quantised;
+mod reason;
+mod report;
+mod rewrite;
+mod schema;
+mod shapes;
+mod types;
+mod values;
 mod weights;
+
+use std::path::Path;
 
 use anyhow::Result;
 use backend::Precision;
-use backend::onnx::inputs;
 use backend::onnx::node::type_and_dims;
-use backend::onnx::proto::{
-    DataType, GraphProto, ModelProto, NodeProto, TypeValue, ValueInfoProto,
-};
-use backend::onnx::tensor::{element_count, is_float};
-use pipeline::Fault;
+use backend::onnx::proto::{DataType, GraphProto, ModelProto, NodeProto};
+use backend::onnx::shape;
+use backend::onnx::tensor::element_count;
+use pipeline::{Exit, Fault};
 
-use crate::export::describe_values;
-use conversion::Conversion;
+use crate::load;
+use facts::Facts;
+use plan::{Choice, Plan};
+use rewrite::Rewriter;
+use weights::Rounding;
+
+pub use options::{Io, OnOverflow, Options};
+pub use reason::Reason;
+pub use report::{Left, Loss, Report, Weights};
 
 /// Raised when the same model converts to another file; part of the store's key.
-pub const CONVERTER_VERSION: u32 = 1;
+pub const CONVERTER_VERSION: u32 = 2;
 
 const F32: i32 = DataType::Float as i32;
 const F16: i32 = DataType::Float16 as i32;
-
-/// What happened to the weights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Weights that were rounded to float16.
-    pub weights: u64,
-    /// Of them, those below 6.1e-5, which lose precision (zeros apart).
-    pub subnormal: u64,
-    /// Of them, those too small for float16, which became zero.
-    pub vanished: u64,
-    /// Casts in the new graph.
-    pub casts: u64,
-}
 
 /// The precision of a model: that of most of its floating-point weights; without weights, that of most of
 /// its inner values.
@@ -58,69 +68,80 @@ pub fn precision_of(model: &ModelProto) -> Precision {
     if half > single { Precision::Fp16 } else { Precision::Fp32 }
 }
 
-/// Converts a model.
+/// Converts a model; see [`convert_owned`], which needs less memory.
+pub fn convert(model: &ModelProto, options: &Options) -> Result<(ModelProto, Report)> {
+    convert_owned(model.clone(), options)
+}
+
+/// Converts a model and takes it apart on the way: no more than one tensor stands there in both types.
 ///
 /// # Errors
-/// Exit 2: a model that is float16 already or has subgraphs, a weight beyond 65504 (named), a value whose type
-/// nothing tells.
-pub fn convert(model: &ModelProto) -> Result<(ModelProto, Report)> {
-    if precision_of(model) == Precision::Fp16 {
+/// Exit 2: a model that is float16 already, weights beyond 65504 (all named, unless they are to be clamped) or
+/// NaN, a name to block that the model does not have, values in another file.
+pub fn convert_owned(model: ModelProto, options: &Options) -> Result<(ModelProto, Report)> {
+    convert_from(None, model, options)
+}
+
+/// Converts a model file; external data is read tensor by tensor.
+///
+/// # Errors
+/// As [`convert_owned`], and what [`backend::onnx::load`] says of the file.
+pub fn convert_file(path: &Path, options: &Options) -> Result<(ModelProto, Report)> {
+    convert_from(Some(path), load(path)?, options)
+}
+
+fn convert_from(
+    path: Option<&Path>,
+    mut model: ModelProto,
+    options: &Options,
+) -> Result<(ModelProto, Report)> {
+    if precision_of(&model) == Precision::Fp16 {
         return Err(Fault::config("the model has float16 weights already").into());
     }
+    let sound = check::breaches(&model).is_empty();
+    let shapes = shape::infer(&model, &[]);
     let Some(graph) = &model.graph else {
         return Err(Fault::config("a model without graph").into());
     };
-    if let Some(node) = graph.node.iter().find(|node| has_subgraph(node)) {
-        let message = format!(
-            "operator {} ({}) holds a graph of its own; such models cannot be converted to float16 yet",
-            node.name, node.op_type
-        );
-        return Err(Fault::config(message)
-            .hint("give a model that was exported in float16")
-            .into());
-    }
-    let mut conversion = Conversion::new(model, graph);
-    for node in &graph.node {
-        conversion.node(node)?;
-    }
-    conversion.outputs()?;
-    let Conversion { nodes, initializers, mut report, .. } = conversion;
-    report.casts = nodes.iter().filter(|node| node.op_type == "Cast").count() as u64;
-    let mut converted = ModelProto {
-        // from version 4 on, weights need not be listed among the inputs
-        ir_version: model.ir_version.max(4),
-        graph: None,
-        ..model.clone()
+    let facts = Facts::of(&model, graph);
+    let plan = Plan::new(&facts, graph, options)?;
+    let Some(graph) = model.graph.take() else {
+        return Err(Fault::config("a model without graph").into());
     };
-    converted.graph = Some(GraphProto {
-        node: nodes,
-        initializer: initializers,
-        input: inputs(graph).into_iter().cloned().collect(),
-        // what the file said of inner values speaks of the old types
-        value_info: retyped(graph),
-        ..graph.clone()
-    });
-    describe_values(&mut converted);
-    Ok((converted, report))
-}
-
-fn has_subgraph(node: &NodeProto) -> bool {
-    node.attribute.iter().any(|a| a.g.is_some() || !a.graphs.is_empty())
-}
-
-/// Shapes that the file states, without float types: those follow from the new graph.
-fn retyped(graph: &GraphProto) -> Vec<ValueInfoProto> {
-    let mut infos = graph.value_info.clone();
-    for info in &mut infos {
-        if let Some(TypeValue::Tensor(tensor)) = info.r#type.as_mut().and_then(|t| t.value.as_mut())
-            && is_float(tensor.elem_type)
-        {
-            tensor.elem_type = 0;
-        }
+    let rounding = Rounding::new(options.on_overflow);
+    let mut rewriter = Rewriter::new(&facts, &plan, path, rounding);
+    let mut graph = rewriter.outermost(graph)?;
+    let Rewriter { names, rounding, casts_removed, .. } = rewriter;
+    let weights = rounding.finish()?;
+    values::describe(&mut graph, &facts, &names, &shapes);
+    let half = |choice: &&Choice| matches!(choice, Choice::Half);
+    let report = Report {
+        weights,
+        half: plan.choices.iter().filter(half).count() as u64,
+        casts: count_casts(&graph),
+        casts_removed,
+        left: plan::left(&facts, &plan)
+            .into_iter()
+            .map(|(reason, operators)| Left { reason, operators })
+            .collect(),
+    };
+    // from version 4 on, weights need not be listed among the inputs
+    model.ir_version = model.ir_version.max(4);
+    model.graph = Some(graph);
+    if let Some(breach) = check::breaches(&model).first().filter(|_| sound) {
+        let message = format!("the float16 model is not strongly typed: {breach}");
+        return Err(Fault::new(Exit::Bug, message).into());
     }
-    infos
+    Ok((model, report))
+}
+
+fn count_casts(graph: &GraphProto) -> u64 {
+    let count = |node: &NodeProto| {
+        let inner = node.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs));
+        u64::from(node.op_type == "Cast") + inner.map(count_casts).sum::<u64>()
+    };
+    graph.node.iter().map(count).sum()
 }
 
 #[cfg(test)]
-#[path = "fp16/tests.rs"]
 mod tests;

@@ -11,7 +11,6 @@ use pipeline::Fault;
 
 use crate::config::Taking;
 use crate::fp16::{self, CONVERTER_VERSION};
-use crate::inspect::grouped;
 use crate::sizes;
 use crate::store::{About, Entry, Store};
 use crate::verify::Subject;
@@ -28,22 +27,10 @@ pub struct Models {
     pub base: Entry,
 }
 
-/// Converts a model file to float16 and says what that cost the weights.
-pub fn convert(path: &Path) -> Result<ModelProto> {
-    let mut model = load(path)?;
-    backend::onnx::file::inline_external(path, &mut model).map_err(fault)?;
-    converted(&model)
-}
-
-fn converted(model: &ModelProto) -> Result<ModelProto> {
-    let (half, report) = fp16::convert(model)?;
-    say::line(&format!(
-        "fp16: {} weights rounded, {} of them subnormal and {} to zero; {} casts",
-        grouped(report.weights),
-        grouped(report.subnormal),
-        grouped(report.vanished),
-        report.casts
-    ));
+/// Converts a model file to float16 and says what that cost the weights and what stayed float32.
+pub fn convert(path: &Path, options: &fp16::Options) -> Result<ModelProto> {
+    let (half, report) = fp16::convert_file(path, options)?;
+    report.lines().iter().for_each(|line| say::line(&format!("fp16: {line}")));
     Ok(half)
 }
 
@@ -91,7 +78,11 @@ pub fn take(store: &Store, root: &Path, request: &Taking) -> Result<Models> {
         ]);
         asked.push(match store.get(&fields) {
             Some(entry) => entry,
-            None => store.put(&fields, &convert(&store.path(&base))?, &about)?,
+            None => store.put(
+                &fields,
+                &convert(&store.path(&base), &fp16::Options::default())?,
+                &about,
+            )?,
         });
     }
     Ok(Models { asked, base })

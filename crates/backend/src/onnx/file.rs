@@ -140,6 +140,14 @@ pub fn inline_external(path: &Path, model: &mut ModelProto) -> Result<()> {
     outcome
 }
 
+/// The bytes of one tensor whose values are in a file beside the model at `path`.
+///
+/// # Errors
+/// As [`load`].
+pub fn read_external(path: &Path, tensor: &TensorProto) -> Result<Vec<u8>> {
+    Part::new(path, tensor)?.read()
+}
+
 /// SHA-256 over the model file and all its external data, as 64 hexadecimal digits.
 ///
 /// Without external data this is the digest of the file itself.

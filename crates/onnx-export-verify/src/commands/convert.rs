@@ -29,7 +29,7 @@ pub(super) fn run(args: &ConvertArgs) -> Result<Exit> {
         let message = format!("a model cannot be converted to {}", args.precision);
         return Err(Fault::config(message).hint("--precision fp16 is the one that works").into());
     }
-    let half = convert(&args.model)?;
+    let half = convert(&args.model, &crate::fp16::Options::default())?;
     backend::onnx::save(&args.out, &half).map_err(fault)?;
     say::line(&format!("{} fp16 → {}", args.model.display(), args.out.display()));
     Ok(Exit::Ok)

@@ -1,79 +1,135 @@
 //! Rounds weights to float16 and counts what that costs.
 
+use std::mem;
+
 use anyhow::Result;
-use backend::onnx::node::{attr_tensor, attribute, float, tensor};
-use backend::onnx::proto::{DataType, NodeProto, TensorProto};
-use backend::onnx::tensor::{from_f16, from_f32, values_f32};
+use backend::onnx::node::{attr_tensor, attribute, float};
+use backend::onnx::proto::{NodeProto, TensorProto};
+use backend::onnx::tensor::{from_f32, values_f32};
 use half::f16;
+use half::slice::HalfFloatSliceExt as _;
 use pipeline::Fault;
 
-use super::Report;
+use super::report::{Loss, Weights};
+use super::{F16, F32, OnOverflow};
 
-/// A weight in float16; with `saturate`, what lies beyond its range becomes its largest number.
-///
-/// # Errors
-/// Exit 2 with the tensor's name when a weight overflows, is not a number, or cannot be read.
-pub(super) fn round(
-    weight: &TensorProto,
-    saturate: bool,
-    report: &mut Report,
-) -> Result<TensorProto> {
-    let values = values_f32(weight).map_err(|error| Fault::config(error.to_string()))?;
-    let mut halves = Vec::with_capacity(values.len());
-    for value in values {
-        let mut half = f16::from_f32(value);
-        if !half.is_finite() {
-            if !saturate || value.is_nan() {
-                return Err(overflow(&weight.name, value).into());
+/// Rounds tensors, one at a time.
+#[derive(Debug)]
+pub(super) struct Rounding {
+    on_overflow: OnOverflow,
+    /// What was found so far.
+    pub(super) found: Weights,
+    not_numbers: Vec<String>,
+}
+
+impl Rounding {
+    pub(super) fn new(on_overflow: OnOverflow) -> Self {
+        Self { on_overflow, found: Weights::default(), not_numbers: Vec::new() }
+    }
+
+    /// A weight in float16, rounded to nearest even; what lies beyond its range becomes its largest number.
+    /// Infinities stay what they are. A `limit` may be clamped without a word.
+    ///
+    /// # Errors
+    /// Exit 2 with the tensor's name when it cannot be read.
+    pub(super) fn round(&mut self, weight: TensorProto, limit: bool) -> Result<TensorProto> {
+        let values = values_f32(&weight).map_err(|error| Fault::config(error.to_string()))?;
+        let TensorProto { dims, name, doc_string, metadata_props, .. } = weight;
+        let mut halves = vec![f16::ZERO; values.len()];
+        halves.convert_from_f32_slice(&values);
+        let mut loss =
+            Loss { tensor: name.clone(), weights: values.len() as u64, ..Loss::default() };
+        let mut nan = false;
+        for (value, half) in values.iter().zip(&mut halves) {
+            if half.is_infinite() && value.is_finite() {
+                loss.overflow += 1;
+                loss.largest = loss.largest.max(value.abs());
+                *half = if *value > 0.0 { f16::MAX } else { f16::MIN };
+            } else if half.to_bits() & 0x7c00 == 0 && *value != 0.0 {
+                let vanished = *half == f16::ZERO;
+                *(if vanished { &mut loss.vanished } else { &mut loss.subnormal }) += 1;
             }
-            half = if value > 0.0 { f16::MAX } else { f16::MIN };
+            nan |= value.is_nan();
         }
-        report.weights += 1;
-        if value != 0.0 && half.to_f32() == 0.0 {
-            report.vanished += 1;
-        } else if half.classify() == std::num::FpCategory::Subnormal {
-            report.subnormal += 1;
+        drop(values);
+        if nan {
+            self.not_numbers.push(name.clone());
         }
-        halves.push(half);
+        if limit {
+            (loss.clamped, loss.overflow) = (loss.overflow, 0);
+        }
+        self.found.add(loss);
+        let raw_data = Some(halves.iter().flat_map(|half| half.to_le_bytes()).collect());
+        Ok(TensorProto {
+            dims,
+            data_type: F16,
+            name,
+            raw_data,
+            doc_string,
+            metadata_props,
+            ..TensorProto::default()
+        })
     }
-    let dims: Vec<usize> =
-        weight.dims.iter().filter_map(|&dim| usize::try_from(dim).ok()).collect();
-    Ok(from_f16(&weight.name, &dims, &halves))
+
+    /// What was found, unless something in it forbids the conversion.
+    ///
+    /// # Errors
+    /// Exit 2 with all tensors that hold NaN, or that overflow where that is to fail.
+    pub(super) fn finish(self) -> Result<Weights> {
+        if !self.not_numbers.is_empty() {
+            let names = quoted(&self.not_numbers);
+            return Err(Fault::config(format!("weights hold NaN: {names}"))
+                .hint("the model was damaged or did not train: float16 cannot mend it")
+                .into());
+        }
+        let overflow = &self.found.overflow;
+        if self.on_overflow == OnOverflow::Saturate || overflow.is_empty() {
+            return Ok(self.found);
+        }
+        let line = |loss: &Loss| {
+            format!(
+                "`{}` ({} of {}, up to {:e})",
+                loss.tensor, loss.overflow, loss.weights, loss.largest
+            )
+        };
+        let lines: Vec<String> = overflow.iter().map(line).collect();
+        let message = format!(
+            "weights lie beyond the range of float16 (65504) in {} tensors: {}",
+            lines.len(),
+            lines.join(", ")
+        );
+        let message = message.replace("in 1 tensors", "in 1 tensor");
+        Err(Fault::config(message)
+            .hint("--on-overflow saturate (on-overflow = \"saturate\") clamps them to 65504; --block leaves operators in float32")
+            .into())
+    }
 }
 
-/// Makes a `ConstantOfShape` of float32 one of float16; `false` for every other node.
-pub(super) fn fill_with_half(node: &mut NodeProto, report: &mut Report) -> Result<bool> {
-    if node.op_type != "ConstantOfShape" {
-        return Ok(false);
-    }
-    // left out, the value is a float32 zero
-    let value = tensor(node, "value").cloned().unwrap_or_else(|| from_f32("value", &[1], &[0.0]));
-    if value.data_type != DataType::Float as i32 {
-        return Ok(false);
-    }
-    let value = round(&value, false, report)?;
-    node.attribute.retain(|attribute| attribute.name != "value");
-    node.attribute.push(attr_tensor("value", value));
-    Ok(true)
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn overflow(name: &str, value: f32) -> Fault {
-    let message = if value.is_nan() {
-        format!("weight `{name}` holds NaN")
-    } else {
-        format!("weight `{name}` holds {value:e}, beyond the range of float16 (65504)")
-    };
-    Fault::config(message).hint("leave \"fp16\" out of the precisions, or rescale the model")
-}
-
-/// The float32 tensor of a `Constant` node; `None` when the constant is something else.
-pub(super) fn of_constant(node: &NodeProto) -> Option<TensorProto> {
-    if let Some(value) = tensor(node, "value") {
-        return (value.data_type == DataType::Float as i32).then(|| value.clone());
+/// Takes the float32 tensor out of a `Constant`; `None` when it holds something else.
+pub(super) fn take_constant(node: &mut NodeProto) -> Option<TensorProto> {
+    if let Some(value) = node.attribute.iter_mut().find(|attribute| attribute.name == "value") {
+        return mem::take(&mut value.t).filter(|tensor| tensor.data_type == F32);
     }
     if let Some(value) = float(node, "value_float") {
         return Some(from_f32("", &[], &[value]));
     }
     let values = &attribute(node, "value_floats")?.floats;
     Some(from_f32("", &[values.len()], values))
+}
+
+/// Puts a tensor into the attribute `value` of a node, and into no other.
+pub(super) fn put_value(node: &mut NodeProto, value: TensorProto) {
+    let others = ["value", "value_float", "value_floats"];
+    node.attribute.retain(|attribute| !others.contains(&attribute.name.as_str()));
+    node.attribute.push(attr_tensor("value", value));
+}
+
+/// The value that a `ConstantOfShape` fills with; left out, it is a float32 zero.
+pub(super) fn take_fill(node: &mut NodeProto) -> TensorProto {
+    let zero = || from_f32("", &[1], &[0.0]);
+    take_constant(node).unwrap_or_else(zero)
 }

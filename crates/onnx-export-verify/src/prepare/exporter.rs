@@ -10,7 +10,7 @@ use super::{Fields, Models, convert, subject};
 use crate::architecture::Norm;
 use crate::config::Exporting;
 use crate::export::{self, EXPORTER_VERSION, Options};
-use crate::fp16::CONVERTER_VERSION;
+use crate::fp16::{self, CONVERTER_VERSION};
 use crate::say;
 use crate::store::{About, Entry, Store};
 use crate::verify::Subject;
@@ -103,7 +103,7 @@ impl<'a> Exporter<'a> {
             }
             Precision::Fp16 => {
                 let base = self.entry(fold, Precision::Fp32)?;
-                let half = convert(&self.store.path(&base))?;
+                let half = convert(&self.store.path(&base), &fp16::Options::default())?;
                 self.store.put(&fields, &half, &self.about(Some(base.model.parameters as u64)))
             }
         })
