@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`proto`] | the messages of the file format |
 //! | [`mod@file`] | load with clear errors, save atomically, external data, digest |
+//! | [`stream`] | write a model without a second copy of its weights |
 //! | [`tensor`] | element types, values as numbers, new tensors |
 //! | [`node`] | attributes, and helpers that build nodes and value descriptions |
 //! | [`model`] | operator set, inputs and outputs, number of parameters |
@@ -19,6 +20,7 @@ pub mod model;
 pub mod node;
 pub mod proto;
 pub mod shape;
+pub mod stream;
 pub mod tensor;
 pub mod upgrade;
 

@@ -14,7 +14,6 @@ use backend::onnx::node::type_and_dims;
 use backend::onnx::proto::{GraphProto, ModelProto, ValueInfoProto};
 use backend::onnx::shape::{self, Dim, Shapes};
 use backend::onnx::{describe_inputs, describe_outputs, inputs, opset, parameters};
-use pipeline::Digest;
 use pipeline::artifact::{ModelRow, OperatorRow};
 
 use crate::fp16::precision_of;
@@ -27,7 +26,7 @@ use roofline::Roofline;
 pub fn rows(
     model: &ModelProto,
     about: &About,
-    digest: &Digest,
+    digest: &str,
     path: &str,
     bytes: u64,
 ) -> (ModelRow, Vec<OperatorRow>) {
@@ -35,7 +34,7 @@ pub fn rows(
     let graph = model.graph.as_ref().unwrap_or(&empty);
     let costs = costs(model, &shape::infer(model, &one_image(graph)));
     let row = ModelRow {
-        model_digest: digest.to_string(),
+        model_digest: digest.to_owned(),
         name: about.name.clone(),
         precision: precision_of(model).to_string(),
         source: about.source.clone(),
@@ -52,9 +51,9 @@ pub fn rows(
     (row, operators)
 }
 
-fn operator(digest: &Digest, cost: Cost) -> OperatorRow {
+fn operator(digest: &str, cost: Cost) -> OperatorRow {
     OperatorRow {
-        model_digest: digest.to_string(),
+        model_digest: digest.to_owned(),
         operator: cost.operator,
         op_type: cost.op_type,
         inputs: cost.inputs,

@@ -29,9 +29,17 @@ pub struct Models {
 
 /// Converts a model file to float16 and says what that cost the weights and what stayed float32.
 pub fn convert(path: &Path, options: &fp16::Options) -> Result<ModelProto> {
-    let (half, report) = fp16::convert_file(path, options)?;
+    Ok(told(fp16::convert_file(path, options)?))
+}
+
+/// As [`convert`], for a model in memory, which is taken apart on the way.
+fn converted(model: ModelProto, options: &fp16::Options) -> Result<ModelProto> {
+    Ok(told(fp16::convert_owned(model, options)?))
+}
+
+fn told((half, report): (ModelProto, fp16::Report)) -> ModelProto {
     report.lines().iter().for_each(|line| say::line(&format!("fp16: {line}")));
-    Ok(half)
+    half
 }
 
 /// Takes a given model into the store. `root` is the folder that its path is relative to.
@@ -58,7 +66,7 @@ pub fn take(store: &Store, root: &Path, request: &Taking) -> Result<Models> {
         let external = backend::onnx::file::external_files(&path, &model).map_err(fault)?;
         backend::onnx::file::inline_external(&path, &mut model).map_err(fault)?;
         if sizes::settle(&mut model, request.batch, &request.shapes)? || !external.is_empty() {
-            store.put(&fields, &model, &about)?
+            store.put(&fields, &mut model, &about)?
         } else {
             let bytes =
                 std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -80,7 +88,7 @@ pub fn take(store: &Store, root: &Path, request: &Taking) -> Result<Models> {
             Some(entry) => entry,
             None => store.put(
                 &fields,
-                &convert(&store.path(&base), &fp16::Options::default())?,
+                &mut convert(&store.path(&base), &fp16::Options::default())?,
                 &about,
             )?,
         });

@@ -9,13 +9,14 @@
 //! else the file is hashed again. An entry that cannot be read, or whose file is not what it was, is set
 //! aside (`….aside`) and the model is made anew.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
+use std::{fs, io};
 
 use anyhow::{Context as _, Result};
-use backend::onnx::file::{encode, save_bytes};
+use backend::onnx::file::save_bytes;
 use backend::onnx::proto::ModelProto;
+use backend::onnx::stream::save_by_digest;
 use pipeline::artifact::{ModelRow, OperatorRow};
 use pipeline::{Digest, files};
 use serde::{Deserialize, Serialize};
@@ -120,14 +121,18 @@ impl Store {
         Ok(entry)
     }
 
-    /// Stores a model under the fields that made it.
+    /// Stores a model under the fields that made it, without a second copy of its weights in memory; the
+    /// model is as it was afterwards.
     pub fn put(
         &self,
         fields: &[(&'static str, String)],
-        model: &ModelProto,
+        model: &mut ModelProto,
         about: &About,
     ) -> Result<Entry> {
-        self.put_bytes(fields, &encode(model).map_err(fault)?, model, about)
+        let folder = self.root.join("data").join("models");
+        let (digest, path) =
+            save_by_digest(&folder, model, |digest| format!("{digest}.onnx")).map_err(fault)?;
+        self.index_model(fields, &digest, &path, model, about)
     }
 
     /// Stores the bytes of a model as they are.
@@ -146,9 +151,22 @@ impl Store {
         if !there {
             save_bytes(&path, bytes).map_err(fault)?;
         }
-        let (bytes, modified_ns) = stamp(&path)?;
+        self.index_model(fields, digest.as_str(), &path, model, about)
+    }
+
+    /// Notes what a stored file is and what made it.
+    fn index_model(
+        &self,
+        fields: &[(&'static str, String)],
+        digest: &str,
+        path: &Path,
+        model: &ModelProto,
+        about: &About,
+    ) -> Result<Entry> {
+        let relative = format!("data/models/{digest}.onnx");
+        let (bytes, modified_ns) = stamp(path)?;
         let depth = Depth::of(model);
-        let (model, operators) = inspect::rows(model, about, &digest, &relative, bytes);
+        let (model, operators) = inspect::rows(model, about, digest, &relative, bytes);
         let (format, made_by, served) = (FORMAT, owned(fields), false);
         let entry = Entry { format, made_by, bytes, modified_ns, depth, model, operators, served };
         let index = self.index(fields);
@@ -158,6 +176,15 @@ impl Store {
             say::warning(&format!("cannot write {}: {why}", index.display()));
         }
         Ok(entry)
+    }
+
+    /// Copies the file of an entry to `path`, atomically.
+    pub fn copy(&self, entry: &Entry, path: &Path) -> Result<()> {
+        let from = self.path(entry);
+        let mut source =
+            fs::File::open(&from).with_context(|| format!("cannot read {}", from.display()))?;
+        files::write_atomic_with(path, |target| io::copy(&mut source, target).map(drop))
+            .with_context(|| format!("cannot write {}", path.display()))
     }
 
     fn index(&self, fields: &[(&'static str, String)]) -> PathBuf {
@@ -216,7 +243,7 @@ mod tests {
         let store = Store::new(dir.path());
         let fields = [("architecture", "tiny".to_owned())];
         assert!(store.get(&fields).is_none());
-        let put = store.put(&fields, &tiny(), &about()).unwrap();
+        let put = store.put(&fields, &mut tiny(), &about()).unwrap();
         let got = store.get(&fields).unwrap();
         assert!(got.served && !put.served);
         assert_eq!(got.model, put.model);
@@ -229,10 +256,10 @@ mod tests {
         assert!(store.get(&fields).is_none(), "a changed blob is not served");
         assert!(!path.exists() && path.with_extension("onnx.aside").exists());
 
-        store.put(&fields, &tiny(), &about()).unwrap();
+        store.put(&fields, &mut tiny(), &about()).unwrap();
         fs::write(store.index(&fields), "{").unwrap();
         assert!(store.get(&fields).is_none(), "a torn entry is not served");
-        store.put(&fields, &tiny(), &about()).unwrap();
+        store.put(&fields, &mut tiny(), &about()).unwrap();
         assert!(store.get(&fields).is_some());
     }
 
@@ -241,7 +268,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::new(dir.path());
         let (own, other) = ([("seed", "1".to_owned())], [("seed", "2".to_owned())]);
-        store.put(&own, &tiny(), &about()).unwrap();
+        store.put(&own, &mut tiny(), &about()).unwrap();
         fs::copy(store.index(&own), store.index(&other)).unwrap();
         assert!(store.get(&other).is_none());
         assert!(store.get(&own).is_some());

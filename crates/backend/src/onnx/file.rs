@@ -17,7 +17,7 @@ use super::tensor::byte_len;
 use crate::error::{Error, Result};
 
 /// Largest file that protobuf readers accept.
-const PROTOBUF_LIMIT: u64 = (1 << 31) - 1;
+pub(super) const PROTOBUF_LIMIT: u64 = (1 << 31) - 1;
 
 /// Reads a model. External data is checked to be there but not read: see [`inline_external`].
 ///
@@ -93,13 +93,13 @@ pub fn save_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// A temporary file is its owner's alone; a model is read by whoever may read the folder.
 #[cfg(unix)]
-fn readable(file: &File) -> std::io::Result<()> {
+pub(super) fn readable(file: &File) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     file.set_permissions(fs::Permissions::from_mode(0o644))
 }
 
 #[cfg(not(unix))]
-fn readable(_file: &File) -> std::io::Result<()> {
+pub(super) fn readable(_file: &File) -> std::io::Result<()> {
     Ok(())
 }
 

@@ -3,21 +3,22 @@
 use std::cell::OnceCell;
 
 use anyhow::Result;
+use backend::onnx::proto::ModelProto;
 use backend::{BackendId, Environment, Precision};
 use pipeline::Digest;
 
-use super::{Fields, Models, convert, subject};
+use super::{Fields, Models, converted, subject};
 use crate::architecture::Norm;
 use crate::config::Exporting;
 use crate::export::{self, EXPORTER_VERSION, Options};
 use crate::fp16::{self, CONVERTER_VERSION};
-use crate::say;
 use crate::store::{About, Entry, Store};
 use crate::verify::Subject;
 use crate::weights::calibrate;
 use crate::weights::checkpoint::Trained;
 use crate::weights::choice::Chosen;
 use crate::weights::synthetic::Synthetic;
+use crate::{load, say};
 
 /// Exports architectures into the store.
 pub struct Exporter<'a> {
@@ -61,25 +62,44 @@ impl<'a> Exporter<'a> {
         Ok(Self { store, environment, request, seed, source })
     }
 
-    /// All models that were asked for.
+    /// All models that were asked for, and the float32 one that the others are compared with.
     pub fn models(&self) -> Result<Models> {
-        let base = self.entry(self.request.fold, Precision::Fp32)?;
-        let asked = self
-            .request
-            .precisions
-            .iter()
-            .map(|&precision| match precision {
-                Precision::Fp32 => Ok(base.clone()),
-                Precision::Fp16 => self.entry(self.request.fold, Precision::Fp16),
-            })
-            .collect::<Result<_>>()?;
+        let mut exported = None;
+        let base = self.entry(self.request.fold, Precision::Fp32, &mut exported)?;
+        let asked = self.asked_of(&mut exported, Some(&base))?;
         Ok(Models { asked, base })
+    }
+
+    /// The models that were asked for and no other.
+    pub fn asked(&self) -> Result<Vec<Entry>> {
+        self.asked_of(&mut None, None)
+    }
+
+    fn asked_of(
+        &self,
+        exported: &mut Option<export::Model>,
+        base: Option<&Entry>,
+    ) -> Result<Vec<Entry>> {
+        let fold = self.request.fold;
+        // float32 first, whatever the order: float16 is made from it while it is in memory
+        let base = match base {
+            Some(base) => Some(base.clone()),
+            None if self.request.precisions.contains(&Precision::Fp32) => {
+                Some(self.entry(fold, Precision::Fp32, exported)?)
+            }
+            None => None,
+        };
+        let entry = |&precision: &Precision| match (precision, &base) {
+            (Precision::Fp32, Some(base)) => Ok(base.clone()),
+            _ => self.entry(fold, precision, exported),
+        };
+        self.request.precisions.iter().map(entry).collect()
     }
 
     /// The same network as another graph: folded for kept and the other way round.
     pub fn alternative(&self) -> Result<Subject> {
         let fold = !self.request.fold;
-        let entry = self.entry(fold, Precision::Fp32)?;
+        let entry = self.entry(fold, Precision::Fp32, &mut None)?;
         let how = if fold { "folded" } else { "kept" };
         Ok(subject(self.store, &entry, &format!("fp32 with BatchNormalization {how}")))
     }
@@ -90,7 +110,14 @@ impl<'a> Exporter<'a> {
         self.request.precisions.iter().all(|&p| self.store.seems_to_have(&fields(p)))
     }
 
-    fn entry(&self, fold: bool, precision: Precision) -> Result<Entry> {
+    /// A model out of the store, or a new one; a new float32 model is left in `exported`, which a float16
+    /// one takes.
+    fn entry(
+        &self,
+        fold: bool,
+        precision: Precision,
+        exported: &mut Option<export::Model>,
+    ) -> Result<Entry> {
         let fields = self.fields(fold, precision);
         if let Some(entry) = self.store.get(&fields) {
             return Ok(entry);
@@ -98,15 +125,28 @@ impl<'a> Exporter<'a> {
         let name = self.request.architecture.as_str();
         say::while_working(format!("exporting {name} {precision}"), || match precision {
             Precision::Fp32 => {
-                let model = self.export(fold)?;
-                self.store.put(&fields, &model.proto, &self.about(Some(model.parameters)))
+                let model = exported.insert(self.export(fold)?);
+                let about = self.about(Some(model.parameters));
+                self.store.put(&fields, &mut model.proto, &about)
             }
             Precision::Fp16 => {
-                let base = self.entry(fold, Precision::Fp32)?;
-                let half = convert(&self.store.path(&base), &fp16::Options::default())?;
-                self.store.put(&fields, &half, &self.about(Some(base.model.parameters as u64)))
+                let (base, parameters) = self.float32(fold, exported.take())?;
+                let mut half = converted(base, &fp16::Options::default())?;
+                self.store.put(&fields, &mut half, &self.about(Some(parameters)))
             }
         })
+    }
+
+    /// The float32 model and its parameters: the one at hand, that of the store, or a new one.
+    fn float32(&self, fold: bool, exported: Option<export::Model>) -> Result<(ModelProto, u64)> {
+        if let Some(model) = exported {
+            return Ok((model.proto, model.parameters));
+        }
+        if let Some(base) = self.store.get(&self.fields(fold, Precision::Fp32)) {
+            return Ok((load(&self.store.path(&base))?, base.model.parameters.unsigned_abs()));
+        }
+        let model = self.export(fold)?;
+        Ok((model.proto, model.parameters))
     }
 
     /// The float32 model.

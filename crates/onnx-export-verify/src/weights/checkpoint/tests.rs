@@ -1,3 +1,5 @@
+//! Sparse files with the tensors of real architectures: what fits, what does not, and what is said of it.
+
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write as _};
 
