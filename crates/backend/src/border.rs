@@ -15,6 +15,9 @@ use crate::types::{BackendId, ElementType, TensorSpec};
 
 pub(crate) use buffer::{element_size, poison, read, write};
 
+/// Most elements of one input: 8 GiB of float32. More is a wrong size, not a wish.
+const MAX_ELEMENTS: usize = 1 << 31;
+
 /// An input or output as a model states it; `None` is an open dimension.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OpenSpec {
@@ -130,6 +133,11 @@ pub(crate) fn settle(
                 Some(dims) => fit(input, dims)?,
                 None => default_dims(input)?,
             };
+            let elements = dims.iter().try_fold(1_usize, |n, &size| n.checked_mul(size));
+            if elements.is_none_or(|n| n > MAX_ELEMENTS) {
+                let reason = format!("{} are more than {MAX_ELEMENTS} elements", join(&dims));
+                return Err(Error::Shape { input: input.name.clone(), reason });
+            }
             Ok(TensorSpec { name: input.name.clone(), element: input.element, dims })
         })
         .collect()
@@ -212,6 +220,9 @@ mod tests {
         check(&[None, Some(3)], &[("x", &[3])], Err("does not fit"));
         check(&[None, Some(3)], &[("x", &[0, 3])], Err("does not fit"));
         check(&[None, Some(3)], &[("y", &[1, 3])], Err("its inputs are `x`"));
+        check(&[], &[], Ok(&[]));
+        check(&[Some(0), None], &[("x", &[0, 4])], Ok(&[0, 4]));
+        check(&[Some(1 << 40), Some(1 << 40)], &[], Err("more than 2147483648 elements"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What every backend must do, checked on a tiny model: one test file for all of them.
 
+mod borders;
+
 use std::path::{Path, PathBuf};
 
 use prost::Message as _;
@@ -32,7 +34,7 @@ fn backends() -> Vec<Box<dyn Backend>> {
 }
 
 fn options(threads: usize) -> OpenOptions {
-    OpenOptions { threads, spinning: false, shapes: Vec::new(), optimise: true }
+    OpenOptions { threads, ..OpenOptions::default() }
 }
 
 fn build(backend: &dyn Backend, model: &Path, precision: Precision) -> (Built, PathBuf) {

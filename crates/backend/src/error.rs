@@ -49,6 +49,14 @@ pub enum Error {
         /// What does not fit.
         reason: String,
     },
+    /// An engine refused inputs of which some integers were drawn, not given.
+    #[error("{source}; drawn at random: {inputs}")]
+    Drawn {
+        /// The inputs, with their types.
+        inputs: String,
+        /// What the engine said.
+        source: Box<Error>,
+    },
     /// A call into an engine failed.
     #[error("{backend}: {what} failed: {reason}")]
     Engine {
@@ -85,9 +93,12 @@ impl Error {
             Self::Unsupported { .. } => {
                 Some("choose another backend; `cargo xtask doctor` lists what works here")
             }
-            Self::Shape { .. } => {
-                Some("give all sizes of the input, for example --shape NAME=1x3x224x224")
-            }
+            Self::Shape { .. } => Some(
+                "give all sizes of the input: --shape NAME=1x3x224x224, or shapes = { NAME = [1, 3, 224, 224] } in [onnx-export-verify]",
+            ),
+            Self::Drawn { .. } => Some(
+                "give such an input a value that the model accepts: --input NAME=VALUE, or inputs = { NAME = VALUE } in [onnx-export-verify]",
+            ),
             Self::Input { .. } => Some(
                 "fixed inputs are NAME=VALUE or NAME=zeros; inputs that are not fixed are drawn",
             ),
@@ -105,7 +116,8 @@ impl Error {
             Self::Unsupported { .. }
             | Self::Model { .. }
             | Self::Shape { .. }
-            | Self::Input { .. } => 2,
+            | Self::Input { .. }
+            | Self::Drawn { .. } => 2,
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => 2,
             Self::Unavailable { .. } | Self::Engine { .. } | Self::Io { .. } => 4,
             Self::Cancelled { .. } => 5,

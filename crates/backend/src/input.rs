@@ -103,6 +103,21 @@ impl Feeds {
         self.fixed.iter().map(|(name, value)| format!("{name}={value}")).collect()
     }
 
+    /// An engine's error, with the integers and flags that were drawn: few models accept any.
+    pub(crate) fn explain(&self, error: Error, inputs: &[TensorSpec]) -> Error {
+        let drawn = inputs
+            .iter()
+            .filter(|spec| !spec.element.is_float() && !self.fixed.contains_key(&spec.name))
+            .map(|spec| format!("`{}` ({})", spec.name, spec.element));
+        let drawn: Vec<String> = drawn.collect();
+        match error {
+            Error::Engine { .. } if !drawn.is_empty() => {
+                Error::Drawn { inputs: drawn.join(", "), source: Box::new(error) }
+            }
+            error => error,
+        }
+    }
+
     /// Whether the fixed values fit the inputs of a model.
     ///
     /// # Errors

@@ -74,12 +74,7 @@ impl Backend for OnnxRuntime {
     fn build(&self, request: &BuildRequest<'_>, out: &Path) -> Result<Built> {
         request.refuse_gpu_options(ID)?;
         let level = optimization(request.optimization_level).0;
-        let options = OpenOptions {
-            threads: 1,
-            spinning: false,
-            shapes: request.shapes.to_vec(),
-            optimise: true,
-        };
+        let options = OpenOptions { shapes: request.shapes.to_vec(), ..OpenOptions::default() };
         let mut builder = session::builder(&self.library, &options, level)?
             .with_optimized_model_path(out)
             .map_err(|error| session::setting(&error))?;

@@ -53,8 +53,7 @@ impl Backend for Rten {
     fn build(&self, request: &BuildRequest<'_>, out: &Path) -> Result<Built> {
         request.refuse_gpu_options(ID)?;
         let model = onnx::load(request.model)?;
-        let opened = RtenSession::open(request.model, &options_of(request), Plan::Engine)?;
-        drop(opened);
+        RtenSession::check(request.model, &options_of(request))?;
         let mut copy = model.clone();
         onnx::file::inline_external(request.model, &mut copy)?;
         onnx::save(out, &copy)?;
@@ -83,5 +82,5 @@ pub fn open_as_written(model: &Path, options: &OpenOptions) -> Result<Box<dyn Se
 }
 
 fn options_of(request: &BuildRequest<'_>) -> OpenOptions {
-    OpenOptions { threads: 1, spinning: false, shapes: request.shapes.to_vec(), optimise: true }
+    OpenOptions { shapes: request.shapes.to_vec(), ..OpenOptions::default() }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::input::Feeds;
 use crate::types::{BackendId, Capabilities, Precision, TensorSpec};
 
 /// Where a backend finds what is not part of the program.
@@ -199,6 +200,21 @@ pub struct OpenOptions {
     /// in the file, casts that round included: what emulation of float16 and comparing layer by layer rest
     /// on. It is slower, and an engine that was built is what it is.
     pub optimise: bool,
+    /// How the caller will fill the inputs: a session runs once at the start where only that shows the sizes of
+    /// its outputs, and an error of the engine names the integers that were drawn.
+    pub feeds: Feeds,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self {
+            threads: 1,
+            spinning: false,
+            shapes: Vec::new(),
+            optimise: true,
+            feeds: Feeds::default(),
+        }
+    }
 }
 
 /// One engine library.

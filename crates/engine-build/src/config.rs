@@ -1,5 +1,7 @@
 //! The `[engine-build]` table.
 
+use std::collections::BTreeMap;
+
 use backend::{BuildOptions, Choice, Fp16Route, Precision};
 use pipeline::config::{Bounded, Span};
 use serde::de::Error as _;
@@ -21,6 +23,8 @@ pub struct Config {
     pub fp16_route: Fp16Route,
     /// Most scratch memory on the device; left out, the library's default.
     pub workspace: Option<ByteSize>,
+    /// Sizes for inputs that the models leave open, by name.
+    pub shapes: BTreeMap<String, Vec<Bounded<1, 65_536>>>,
     /// What to do with the engine store and the timing caches.
     pub timing_cache: TimingCache,
     /// Rounds of cold against warm builds, with [`TimingCache::Cold`].
@@ -44,6 +48,13 @@ impl Config {
         }
     }
 
+    /// The sizes as a build takes them.
+    pub fn sizes(&self) -> Vec<(String, Vec<usize>)> {
+        let sizes =
+            |dims: &Vec<Bounded<1, 65_536>>| dims.iter().map(|d| d.get() as usize).collect();
+        self.shapes.iter().map(|(name, dims)| (name.clone(), sizes(dims))).collect()
+    }
+
     /// Options of a build at a precision.
     pub fn options(&self, precision: Precision) -> BuildOptions {
         let lowered = self.model_precision(precision) != precision;
@@ -63,6 +74,7 @@ impl Default for Config {
             optimization_level: Bounded::new(5).expect("5 is in range"),
             fp16_route: Fp16Route::Typed,
             workspace: None,
+            shapes: BTreeMap::new(),
             timing_cache: TimingCache::Reuse,
             rounds: Bounded::new(1).expect("1 is in range"),
             require_cached: false,

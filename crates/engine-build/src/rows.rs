@@ -56,7 +56,9 @@ impl<'a> Rows<'a> {
     ) {
         self.wanted += 1;
         let path = self.root.join(&model.path);
+        let shapes = config.sizes();
         let request = BuildRequest {
+            shapes: &shapes,
             optimization_level: config.optimization_level.get() as u8,
             options: config.options(precision),
             ..BuildRequest::new(&path, precision)
@@ -83,6 +85,8 @@ impl<'a> Rows<'a> {
         let name = format!("{} {}", wanted.model.name, wanted.precision);
         say::built(&name, self.mode, wanted.round, &made, &shown);
         let mut flags = made.entry.recipe.flags.clone();
+        // the runner opens the engine at the same sizes
+        flags.extend(made.entry.recipe.shapes.iter().map(|shape| format!("shape={shape}")));
         // why there are no hits: builds of this backend look nothing up
         let kind = self.maker.backend.cache_kind();
         flags.push(format!(

@@ -1,6 +1,7 @@
 //! From what a pipeline asks for to models in the store: exported, converted or taken, each once.
 
 mod exporter;
+mod quantised;
 
 use std::path::Path;
 
@@ -47,9 +48,14 @@ pub fn take(store: &Store, root: &Path, request: &Taking) -> Result<Models> {
     let path = root.join(&request.path);
     let mut model = load(&path)?;
     let own = fp16::precision_of(&model);
-    let precisions = offered(&request.path, own, request.precisions.as_deref())?;
+    let quantised = quantised::of(&model);
+    if let Some(what) = &quantised {
+        say::line(&format!("{}: {what}; it is taken as it is", request.path.display()));
+    }
+    let precisions =
+        offered(&request.path, own, quantised.is_some(), request.precisions.as_deref())?;
     let mut fields: Fields = vec![
-        ("taker", format!("{} 1", env!("CARGO_PKG_VERSION"))),
+        ("taker", format!("{} 2", env!("CARGO_PKG_VERSION"))),
         ("source-digest", backend::onnx::digest(&path).map_err(fault)?),
         ("name", request.path.display().to_string()),
         ("batch", request.batch.map_or_else(|| "as it is".to_owned(), |b| b.to_string())),
@@ -97,8 +103,22 @@ pub fn take(store: &Store, root: &Path, request: &Taking) -> Result<Models> {
 }
 
 /// The precisions that a model of one precision gives: float16 can be made of float32, not the other way.
-fn offered(path: &Path, own: Precision, asked: Option<&[Precision]>) -> Result<Vec<Precision>> {
+/// A quantised model gives neither: it is what it is.
+fn offered(
+    path: &Path,
+    own: Precision,
+    quantised: bool,
+    asked: Option<&[Precision]>,
+) -> Result<Vec<Precision>> {
     match (own, asked) {
+        (_, None) if quantised => Ok(vec![own]),
+        (Precision::Fp32, Some(asked)) if quantised && asked.contains(&Precision::Fp16) => {
+            let message =
+                format!("{} is quantised to 8 bits: fp16 is not made of it", path.display());
+            Err(Fault::config(message)
+                .hint("write precision = [\"fp32\"]: its float border; or give the model as it was before it was quantised")
+                .into())
+        }
         (Precision::Fp32, None) => Ok(vec![Precision::Fp32, Precision::Fp16]),
         (Precision::Fp16, None) => Ok(vec![Precision::Fp16]),
         (Precision::Fp16, Some(asked)) if asked.contains(&Precision::Fp32) => {

@@ -137,6 +137,6 @@ fn open_tiny(folder: &std::path::Path) -> anyhow::Result<Box<dyn Session>> {
     backend::onnx::save(&path, &tiny::model())?;
     let environment = backend::Environment { data: folder.to_owned() };
     let backend = backend::open_backend(BackendId::Rten, &environment)?;
-    let options = OpenOptions { threads: 1, spinning: false, shapes: Vec::new(), optimise: true };
+    let options = OpenOptions::default();
     Ok(backend.open_model(&path, &options)?)
 }

@@ -149,6 +149,7 @@ fn engine(path: &Path, backend: BackendId) -> anyhow::Result<Engine> {
         model_digest: String::new(),
         path: path.to_owned(),
         backend,
+        shapes: Vec::new(),
         precision_requested: String::new(),
         precision_achieved: String::new(),
     })

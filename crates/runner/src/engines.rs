@@ -22,6 +22,8 @@ pub struct Engine {
     pub path: PathBuf,
     /// The backend that built it and runs it.
     pub backend: BackendId,
+    /// Sizes that it was built for, where its model leaves them open.
+    pub shapes: Vec<(String, Vec<usize>)>,
     /// Precision that was asked for; empty when unknown.
     pub precision_requested: String,
     /// Precision found in the engine.
@@ -127,6 +129,13 @@ pub fn read(run: &RunDir, root: &std::path::Path) -> anyhow::Result<Vec<Engine>>
                 model_digest: row.model_digest,
                 path: root.join(row.path),
                 backend,
+                shapes: row
+                    .flags
+                    .iter()
+                    .filter_map(|flag| flag.strip_prefix("shape="))
+                    .map(|text| backend::parse_shape(text).map_err(Fault::config))
+                    .collect::<Result<_, _>>()
+                    .context("engines.parquet: flags")?,
                 precision_requested: row.precision_requested,
                 precision_achieved: row.precision_achieved,
             });
@@ -233,7 +242,7 @@ fn simulated(
     let Some(model) = models.iter().find(|model| model.model_digest == engine.model_digest) else {
         return Ok(expected);
     };
-    let options = OpenOptions { threads: 1, spinning: false, shapes: Vec::new(), optimise: true };
+    let options = OpenOptions::default();
     let mut session = backend.open_model(&root.join(&model.path), &options)?;
     for which in 0..2 {
         check::load(session.as_mut(), &expected, which)?;
@@ -270,6 +279,7 @@ mod tests {
             model_digest: String::new(),
             path: PathBuf::new(),
             backend: BackendId::Rten,
+            shapes: Vec::new(),
             precision_requested: precision.into(),
             precision_achieved: precision.into(),
         }

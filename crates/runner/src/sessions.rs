@@ -40,9 +40,13 @@ impl Pool {
         let mut options = OpenOptions {
             threads: kind.threads,
             spinning: kind.spinning,
-            shapes: expected.sizes.clone(),
+            shapes: engine.shapes.clone(),
             optimise: true,
+            feeds: expected.feeds.clone(),
         };
+        if options.shapes.is_empty() {
+            options.shapes.clone_from(&expected.sizes);
+        }
         if let Some(batch) = kind.batch
             && open.len() < streams
         {

@@ -117,7 +117,7 @@ fn model_row() -> ModelRow {
 }
 
 fn reference(backend: &dyn backend::Backend, model: &Path, seed: i64) -> ReferenceRow {
-    let options = OpenOptions { threads: 1, spinning: false, shapes: Vec::new(), optimise: true };
+    let options = OpenOptions::default();
     let mut session = backend.open_model(model, &options).unwrap();
     let values = backend::input::image_like(seed as u64, &session.inputs()[0].dims);
     session.set_input(0, &values).unwrap();

@@ -19,6 +19,7 @@ use super::ID;
 use super::library::Library;
 use crate::border::{self, OpenSpec, no_tensor, settle};
 use crate::error::{Error, Result};
+use crate::input::{Feeds, fill};
 use crate::onnx;
 use crate::onnx::node;
 use crate::onnx::shape::Dim;
@@ -134,6 +135,7 @@ pub(super) struct OrtSession {
     inputs: Vec<TensorSpec>,
     outputs: Vec<TensorSpec>,
     threads: usize,
+    feeds: Feeds,
     session: Inner,
 }
 
@@ -143,7 +145,8 @@ impl OrtSession {
         let bind = |error| explain(path, &error);
         let inputs = settle(&specs(session.inputs())?, &options.shapes)?;
         let mut binding = session.create_binding().map_err(bind)?;
-        let input_tensors = inputs.iter().map(tensor).collect::<Result<Vec<_>>>()?;
+        options.feeds.check(&inputs)?;
+        let mut input_tensors = inputs.iter().map(tensor).collect::<Result<Vec<_>>>()?;
         for (spec, tensor) in inputs.iter().zip(&input_tensors) {
             binding.bind_input(spec.name.as_str(), tensor).map_err(bind)?;
         }
@@ -151,15 +154,31 @@ impl OrtSession {
         let closed: Option<Vec<TensorSpec>> = stated.iter().map(OpenSpec::closed).collect();
         let outputs = match closed {
             Some(closed) => closed,
-            None => run_for_sizes(&mut session, &mut binding, &stated)?,
+            None => {
+                for (index, (spec, tensor)) in inputs.iter().zip(&mut input_tensors).enumerate() {
+                    let values = fill(&options.feeds, 0, index, spec);
+                    border::write(spec.element, bytes_mut(tensor, spec), &values);
+                }
+                run_for_sizes(&mut session, &mut binding, &stated)
+                    .map_err(|error| options.feeds.explain(error, &inputs))?
+            }
         };
         let mut output_tensors = outputs.iter().map(tensor).collect::<Result<Vec<_>>>()?;
         for (spec, tensor) in outputs.iter().zip(&mut output_tensors) {
             binding.bind_output(spec.name.as_str(), tensor).map_err(bind)?;
         }
         let threads = options.threads.max(1);
-        let mut opened =
-            Self { binding, input_tensors, output_tensors, inputs, outputs, threads, session };
+        let feeds = options.feeds.clone();
+        let mut opened = Self {
+            binding,
+            input_tensors,
+            output_tensors,
+            inputs,
+            outputs,
+            threads,
+            feeds,
+            session,
+        };
         opened.poison_outputs()?;
         Ok(opened)
     }
@@ -223,7 +242,8 @@ impl Session for OrtSession {
         let status =
             unsafe { (::ort::api().RunWithBinding)(session, std::ptr::null(), self.binding.ptr()) };
         // SAFETY: the status comes from the call above and is taken over once.
-        unsafe { ::ort::Error::result_from_status(status) }.map_err(|error| failed("infer", &error))
+        unsafe { ::ort::Error::result_from_status(status) }
+            .map_err(|error| self.feeds.explain(failed("infer", &error), &self.inputs))
     }
 
     fn poison_outputs(&mut self) -> Result<()> {

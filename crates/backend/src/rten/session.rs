@@ -16,6 +16,7 @@ use super::outline::Outline;
 use super::{ID, view};
 use crate::border::{OpenSpec, settle};
 use crate::error::{Error, Result};
+use crate::input::{self, Feeds};
 use crate::onnx;
 use crate::traits::{OpenOptions, Session};
 use crate::types::{ElementType, TensorSpec};
@@ -65,6 +66,7 @@ pub(super) struct RtenSession {
     fed: Vec<(NodeId, Fed)>,
     results: Vec<Value>,
     threads: usize,
+    feeds: Feeds,
 }
 
 /// An input buffer.
@@ -81,6 +83,7 @@ impl RtenSession {
         let outline = Outline::read(path)?;
         let model = load(path, plan)?;
         let inputs = settle(&specs(path, &outline, &model, model.input_ids())?, &options.shapes)?;
+        options.feeds.check(&inputs)?;
         let fed = model.input_ids().iter().zip(&inputs).map(|(&id, spec)| (id, zeros(spec)));
         let mut session = Self {
             fed: fed.collect(),
@@ -89,6 +92,7 @@ impl RtenSession {
                 ThreadPool::with_num_threads(options.threads.max(1)),
             ))),
             threads: options.threads.max(1),
+            feeds: options.feeds.clone(),
             inputs,
             outputs: Vec::new(),
             results: Vec::new(),
@@ -99,12 +103,23 @@ impl RtenSession {
         Ok(session)
     }
 
+    /// Whether a model loads and its sizes are settled; nothing is run.
+    pub(super) fn check(path: &Path, options: &OpenOptions) -> Result<()> {
+        let outline = Outline::read(path)?;
+        let model = load(path, Plan::Engine)?;
+        settle(&specs(path, &outline, &model, model.input_ids())?, &options.shapes).map(drop)
+    }
+
     /// Sizes of the outputs as the model states them, else as one run shows them.
     fn output_specs(&mut self, path: &Path, outline: &Outline) -> Result<Vec<TensorSpec>> {
         let stated = specs(path, outline, &self.model, &self.output_ids)?;
         let closed: Option<Vec<TensorSpec>> = stated.iter().map(OpenSpec::closed).collect();
         if let Some(closed) = closed {
             return Ok(closed);
+        }
+        for index in 0..self.inputs.len() {
+            let values = input::fill(&self.feeds, 0, index, &self.inputs[index]);
+            self.set_input(index, &values)?;
         }
         self.infer()?;
         stated
@@ -147,7 +162,7 @@ impl Session for RtenSession {
         self.results = self
             .model
             .run(inputs, &self.output_ids, Some(self.run_options.clone()))
-            .map_err(|error| failed("infer", &error))?;
+            .map_err(|error| self.feeds.explain(failed("infer", &error), &self.inputs))?;
         Ok(())
     }
 

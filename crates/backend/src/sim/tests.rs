@@ -1,13 +1,13 @@
 //! The simulator keeps its promises: seeded, timed, and faulty where it is told to be.
 
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use super::*;
 use crate::input::image_like;
 use crate::tiny::Tiny;
 
-const OPTIONS: OpenOptions =
-    OpenOptions { threads: 1, spinning: false, shapes: Vec::new(), optimise: true };
+static OPTIONS: LazyLock<OpenOptions> = LazyLock::new(OpenOptions::default);
 
 /// A session on the tiny model that behaves as `json` says.
 fn session(json: &str) -> Box<dyn Session> {

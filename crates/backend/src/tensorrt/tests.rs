@@ -216,7 +216,7 @@ fn failures_are_told_apart() {
 }
 
 fn open_options() -> OpenOptions {
-    OpenOptions { threads: 1, spinning: false, shapes: Vec::new(), optimise: true }
+    OpenOptions::default()
 }
 
 #[test]

@@ -163,7 +163,7 @@ fn open_sizes_are_given_on_the_command_line() {
 fn what_it_cannot_do_is_a_typed_answer() {
     let machine = Machine::new("10.3.0");
     let tool: Box<dyn Backend> = Box::new(machine.open());
-    let options = OpenOptions { threads: 1, spinning: false, shapes: Vec::new(), optimise: true };
+    let options = OpenOptions::default();
     for error in [
         tool.open(&machine.file("x"), &options).err().unwrap(),
         tool.open_model(&machine.file("x"), &options).err().unwrap(),

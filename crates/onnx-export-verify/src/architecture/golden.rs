@@ -161,8 +161,7 @@ impl Case {
     }
 
     fn run(&self, golden: &Golden, engine: &dyn Backend, path: &Path) -> Vec<(&str, f64)> {
-        let options =
-            OpenOptions { threads: 2, spinning: false, shapes: Vec::new(), optimise: true };
+        let options = OpenOptions { threads: 2, ..OpenOptions::default() };
         let mut session = engine.open_model(path, &options).unwrap();
         session.set_input(0, &golden.input()).unwrap();
         session.infer().unwrap();

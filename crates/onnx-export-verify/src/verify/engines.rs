@@ -88,8 +88,12 @@ impl Engine {
         seeds: &[u64],
     ) -> backend::Result<Answers> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let options =
-            OpenOptions { threads, spinning: false, shapes: shapes.to_vec(), optimise: true };
+        let options = OpenOptions {
+            threads,
+            shapes: shapes.to_vec(),
+            feeds: feeds.clone(),
+            ..OpenOptions::default()
+        };
         let mut session = self.backend.open_model(&subject.path, &options)?;
         let specs: Vec<TensorSpec> = session.inputs().to_vec();
         feeds.check(&specs)?;

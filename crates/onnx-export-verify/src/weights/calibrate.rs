@@ -53,7 +53,7 @@ pub fn calibrated(
     drop(model);
     let engine = backend::open_backend(BackendId::Rten, environment).map_err(fault)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let options = OpenOptions { threads, spinning: false, shapes: Vec::new(), optimise: true };
+    let options = OpenOptions { threads, ..OpenOptions::default() };
     let mut session = engine.open_model(&path, &options).map_err(fault)?;
     session.set_input(0, &backend::input::image_like(seed + SEED_OFFSET, &dims)).map_err(fault)?;
     session.infer().map_err(fault)?;

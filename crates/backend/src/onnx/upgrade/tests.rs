@@ -217,7 +217,7 @@ fn cases() -> Vec<Case> {
 
 fn answers(id: BackendId, model: &Path, x: &[f32]) -> Result<Vec<Vec<f32>>, String> {
     let backend = open_backend(id, &environment()).map_err(|error| error.to_string())?;
-    let options = OpenOptions { threads: 1, spinning: false, shapes: Vec::new(), optimise: false };
+    let options = OpenOptions { optimise: false, ..OpenOptions::default() };
     let mut session = backend.open_model(model, &options).map_err(|error| error.to_string())?;
     session.set_input(0, x).map_err(|error| error.to_string())?;
     session.infer().map_err(|error| error.to_string())?;

@@ -49,7 +49,7 @@ fn run(backend: &dyn Backend, model: &ModelProto, values: &[f32]) -> Vec<f32> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.onnx");
     backend::onnx::save(&path, model).unwrap();
-    let options = OpenOptions { threads: 1, spinning: false, shapes: Vec::new(), optimise: false };
+    let options = OpenOptions { optimise: false, ..OpenOptions::default() };
     let mut session = backend.open_model(&path, &options).unwrap();
     session.set_input(0, values).unwrap();
     session.infer().unwrap();
