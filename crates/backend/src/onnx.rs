@@ -5,6 +5,7 @@
 //! | [`proto`] | the messages of the file format |
 //! | [`mod@file`] | load with clear errors, save atomically, external data, digest |
 //! | [`stream`] | write a model without a second copy of its weights |
+//! | [`external`] | write weights in a file beside the model |
 //! | [`tensor`] | element types, values as numbers, new tensors |
 //! | [`node`] | attributes, and helpers that build nodes and value descriptions |
 //! | [`model`] | operator set, inputs and outputs, number of parameters |
@@ -15,6 +16,7 @@
 //! Knows no engine: everything here works on the file alone.
 
 pub mod cost;
+pub mod external;
 pub mod file;
 pub mod model;
 pub mod node;

@@ -13,6 +13,7 @@ use pipeline::config::Bounded;
 use serde::Deserialize;
 
 use crate::architecture::Architecture;
+use crate::fp16;
 pub use values::{Batch, Precisions, WeightsChoice};
 
 /// The table as it is written.
@@ -43,6 +44,9 @@ pub struct Config {
     /// Sizes for open dimensions of a given model, by input; the stored model has them fixed.
     #[serde(default)]
     pub shapes: BTreeMap<String, Vec<Bounded<1, 65_536>>>,
+    /// How the float16 model is made of the float32 one.
+    #[serde(default)]
+    pub fp16: fp16::Options,
     /// Values of inputs that are not drawn, by input: a number, or "zeros".
     #[serde(default)]
     pub inputs: BTreeMap<String, Fixed>,
@@ -94,6 +98,8 @@ pub struct Exporting {
     pub fold: bool,
     /// Operator set.
     pub opset: u32,
+    /// How to convert to float16.
+    pub fp16: fp16::Options,
 }
 
 /// A file and what to do with it.
@@ -107,6 +113,8 @@ pub struct Taking {
     pub batch: Option<Batch>,
     /// Sizes for open dimensions by input.
     pub shapes: Vec<(String, Vec<usize>)>,
+    /// How to convert to float16.
+    pub fp16: fp16::Options,
 }
 
 impl Config {
@@ -139,6 +147,7 @@ impl Config {
             batch: self.batch.unwrap_or(Batch::ONE),
             fold: self.fold_batch_norm.unwrap_or(true),
             opset: self.opset.map_or(DEFAULT_OPSET, Bounded::get),
+            fp16: self.fp16.clone(),
         })
     }
 
@@ -160,6 +169,7 @@ impl Config {
             precisions: self.precision.clone().map(|list| list.0),
             batch: self.batch,
             shapes: self.shapes.iter().map(|(name, dims)| (name.clone(), sizes(dims))).collect(),
+            fp16: self.fp16.clone(),
         })
     }
 }

@@ -22,6 +22,7 @@ mod schema;
 mod shapes;
 mod types;
 mod values;
+mod variance;
 mod weights;
 
 use std::path::Path;
@@ -99,6 +100,7 @@ fn convert_from(
         return Err(Fault::config("the model has float16 weights already").into());
     }
     let sound = check::breaches(&model).is_empty();
+    let rescaled = model.graph.as_mut().map_or(0, variance::rescale);
     let shapes = shape::infer(&model, &[]);
     let Some(graph) = &model.graph else {
         return Err(Fault::config("a model without graph").into());
@@ -120,6 +122,7 @@ fn convert_from(
         half: plan.choices.iter().filter(half).count() as u64,
         casts: count_casts(&graph),
         casts_removed,
+        rescaled,
         left: plan::left(&facts, &plan)
             .into_iter()
             .map(|(reason, operators)| Left { reason, operators })

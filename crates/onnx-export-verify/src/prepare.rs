@@ -89,14 +89,11 @@ pub fn take(store: &Store, root: &Path, request: &Taking) -> Result<Models> {
         fields.extend([
             ("precision", precision.to_string()),
             ("converter", CONVERTER_VERSION.to_string()),
+            ("fp16", request.fp16.to_string()),
         ]);
         asked.push(match store.get(&fields) {
             Some(entry) => entry,
-            None => store.put(
-                &fields,
-                &mut convert(&store.path(&base), &fp16::Options::default())?,
-                &about,
-            )?,
+            None => store.put(&fields, &mut convert(&store.path(&base), &request.fp16)?, &about)?,
         });
     }
     Ok(Models { asked, base })

@@ -74,21 +74,28 @@ pub fn save(path: &Path, model: &ModelProto) -> Result<()> {
 /// Writes the bytes of a model atomically, as [`save`] does.
 pub fn save_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |source| Error::Io { path: path.to_owned(), source };
+    let mut file = temporary(path)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// A file beside `path` that is to be renamed to it; gone when it is dropped before.
+pub(super) fn temporary(path: &Path) -> Result<tempfile::NamedTempFile> {
+    let failed = |source| Error::Io { path: path.to_owned(), source };
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
     fs::create_dir_all(folder).map_err(failed)?;
-    let mut file = tempfile::Builder::new()
+    let file = tempfile::Builder::new()
         .prefix(".model-")
         .suffix(".part")
         .tempfile_in(folder)
         .map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
     readable(file.as_file()).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    Ok(file)
 }
 
 /// A temporary file is its owner's alone; a model is read by whoever may read the folder.

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use backend::Precision;
+use backend::onnx::external::{External, save_split};
 use clap::Args;
 use pipeline::{Exit, Fault};
+use serde_json::json;
 
-use crate::prepare::convert;
+use crate::fp16::{self, Io, OnOverflow, Options};
 use crate::{fault, say};
 
 /// Arguments of `convert`.
@@ -21,6 +23,21 @@ pub struct ConvertArgs {
     /// The file to write.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Type of inputs and outputs that are float32.
+    #[arg(long, value_enum, default_value = "fp32")]
+    io: Io,
+    /// Leave an operator type, or the node of this name, in float32; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    block: Vec<String>,
+    /// What becomes of weights beyond 65504.
+    #[arg(long, value_enum, default_value = "fail")]
+    on_overflow: OnOverflow,
+    /// Write the weights into FILE.data; without it, only when one file would exceed 2 GiB.
+    #[arg(long)]
+    external_data: bool,
+    /// Print what was done as one line of JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs `convert`.
@@ -29,8 +46,22 @@ pub(super) fn run(args: &ConvertArgs) -> Result<Exit> {
         let message = format!("a model cannot be converted to {}", args.precision);
         return Err(Fault::config(message).hint("--precision fp16 is the one that works").into());
     }
-    let half = convert(&args.model, &crate::fp16::Options::default())?;
-    backend::onnx::save(&args.out, &half).map_err(fault)?;
-    say::line(&format!("{} fp16 → {}", args.model.display(), args.out.display()));
+    let options = Options { io: args.io, block: args.block.clone(), on_overflow: args.on_overflow };
+    let (model, out) = (args.model.display(), args.out.display());
+    let (half, report) = say::while_working(format!("converting {model}"), || {
+        fp16::convert_file(&args.model, &options)
+    })?;
+    let when = if args.external_data { External::Always } else { External::WhenTooLarge };
+    let data = save_split(&args.out, half, when).map_err(fault)?;
+    report.lines().iter().for_each(|line| say::line(&format!("fp16: {line}")));
+    let beside = data.as_ref().map_or_else(String::new, |data| format!(", {}", data.display()));
+    say::line(&format!("{model} fp16 → {out}{beside}"));
+    if args.json {
+        let mut report = report.json();
+        report["model"] = json!(args.model);
+        report["out"] = json!(args.out);
+        report["external_data"] = json!(data);
+        say::data(&report.to_string());
+    }
     Ok(Exit::Ok)
 }

@@ -57,6 +57,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<Exit> {
         batch: args.batch,
         fold: !args.keep_batch_norm,
         opset: args.opset,
+        fp16: crate::fp16::Options::default(),
     };
     let store = Store::new(&root);
     let exporter = Exporter::new(&store, &environment, &request, args.seed, chosen)?;

@@ -90,6 +90,8 @@ pub struct Report {
     pub casts: u64,
     /// Casts that the model had and that are gone.
     pub casts_removed: u64,
+    /// Channels of `BatchNormalization` whose variance was brought into the range of float16.
+    pub rescaled: u64,
     /// Operators that stayed float32.
     pub left: Vec<Left>,
 }
@@ -107,6 +109,12 @@ impl Report {
             grouped(w.vanished),
             self.casts
         )];
+        if self.rescaled > 0 {
+            lines.push(format!(
+                "{} channels of BatchNormalization rescaled, so that float16 holds their variance",
+                grouped(self.rescaled)
+            ));
+        }
         for loss in &w.overflow {
             lines.push(format!(
                 "`{}`: {} of {} weights set to ±65504 (up to {:e})",
@@ -145,6 +153,7 @@ impl Report {
             "half_operators": self.half,
             "casts": self.casts,
             "casts_removed": self.casts_removed,
+            "rescaled_channels": self.rescaled,
             "weights": {
                 "tensors": w.tensors, "rounded": w.rounded, "subnormal": w.subnormal,
                 "vanished": w.vanished, "clamped_limits": w.clamped,

@@ -11,7 +11,7 @@ use super::{Fields, Models, converted, subject};
 use crate::architecture::Norm;
 use crate::config::Exporting;
 use crate::export::{self, EXPORTER_VERSION, Options};
-use crate::fp16::{self, CONVERTER_VERSION};
+use crate::fp16::CONVERTER_VERSION;
 use crate::store::{About, Entry, Store};
 use crate::verify::Subject;
 use crate::weights::calibrate;
@@ -131,7 +131,7 @@ impl<'a> Exporter<'a> {
             }
             Precision::Fp16 => {
                 let (base, parameters) = self.float32(fold, exported.take())?;
-                let mut half = converted(base, &fp16::Options::default())?;
+                let mut half = converted(base, &self.request.fp16)?;
                 self.store.put(&fields, &mut half, &self.about(Some(parameters)))
             }
         })
@@ -219,6 +219,7 @@ impl<'a> Exporter<'a> {
         }
         if precision == Precision::Fp16 {
             fields.push(("converter", CONVERTER_VERSION.to_string()));
+            fields.push(("fp16", self.request.fp16.to_string()));
         }
         fields
     }

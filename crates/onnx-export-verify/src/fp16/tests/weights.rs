@@ -97,3 +97,19 @@ fn external_data_is_read_on_the_way() {
     let error = convert(&old, &Options::default()).unwrap_err();
     assert!(error.to_string().contains("`a`: its values are in another file"), "{error:#}");
 }
+
+#[test]
+fn a_variance_beyond_the_range_does_not_fail() {
+    let channels = |name, values: [f32; 3]| from_f32(name, &[3], &values);
+    let nodes = vec![node("BatchNormalization", "n", &["x", "s", "b", "m", "v"], &["y"], vec![])];
+    let weights = vec![
+        channels("s", [1.0, 1.0, 1.0]),
+        channels("b", [0.0; 3]),
+        channels("m", [0.0; 3]),
+        channels("v", [1.0, 9.8e7, 1e-9]),
+    ];
+    let (new, report) = convert_checked(&model(nodes, weights), &Options::default());
+    assert_eq!((report.rescaled, report.weights.vanished), (2, 0));
+    let scale = values_f32(&new.graph.unwrap().initializer[0]).unwrap();
+    assert_eq!(scale, [1.0, 1.0 / 8192.0, 512.0]);
+}
