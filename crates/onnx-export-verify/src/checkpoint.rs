@@ -78,7 +78,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             pickle_bytes: 64 << 20,
-            objects: 4 << 20,
+            objects: 2 << 20,
             stack: 1 << 20,
             memo: 1 << 20,
             depth: 64,

@@ -75,7 +75,7 @@ fn check_export(
             Exporter::new(&store, environment, request, seed, chosen)?.seems_ready()
         }
     };
-    let what = if ready { "in the store" } else { "to be exported" };
+    let what = if ready { "in the store" } else { "to be exported, unless the store has it" };
     let names: Vec<&str> = request.precisions.iter().map(|p| p.as_str()).collect();
     let (name, batch) = (request.architecture.as_str(), request.batch);
     lines.push(format!("{name} {}, batch {batch}: {what}", names.join(" and ")));

@@ -58,7 +58,7 @@ pub struct Entry {
 pub struct About {
     /// Architecture or file stem.
     pub name: String,
-    /// `synthetic` or the path that was given.
+    /// `synthetic`, the path that was given, or path and digest of a checkpoint.
     pub source: String,
     /// Seed of synthetic weights.
     pub seed: Option<i64>,

@@ -3,6 +3,8 @@
 
 #[path = "it/bad_input.rs"]
 mod bad_input;
+#[path = "it/checkpoints.rs"]
+mod checkpoints;
 #[path = "it/models.rs"]
 mod models;
 #[path = "it/run.rs"]

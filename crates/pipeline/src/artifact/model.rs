@@ -14,7 +14,7 @@ pub struct ModelRow {
     pub name: String,
     /// `fp32` or `fp16`.
     pub precision: String,
-    /// `synthetic` or the path that was given.
+    /// `synthetic`, the path that was given, or the path of a checkpoint with `(sha256 <its digest>)`.
     pub source: String,
     /// Seed of synthetic weights.
     pub seed: Option<i64>,

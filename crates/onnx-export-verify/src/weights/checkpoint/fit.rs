@@ -38,14 +38,37 @@ impl Fit {
     /// Everything that does not fit.
     pub(super) fn differences(&self) -> String {
         let mut text = String::new();
-        let lists =
-            [("missing", &self.missing), ("unexpected", &self.unexpected), ("wrong", &self.wrong)];
-        for (what, list) in lists.iter().filter(|(_, list)| !list.is_empty()) {
+        let lists = [
+            ("missing", self.missing.len(), gathered(&self.missing)),
+            ("unexpected", self.unexpected.len(), gathered(&self.unexpected)),
+            ("wrong", self.wrong.len(), self.wrong.clone()),
+        ];
+        for (what, count, list) in lists.iter().filter(|(_, count, _)| *count > 0) {
             // writing to a String cannot fail
-            let _ = write!(text, "\n  {what} ({}): {}", list.len(), list.join(", "));
+            let _ = write!(text, "\n  {what} ({count}): {}", list.join(", "));
         }
         text
     }
+}
+
+/// The same names, those of one module together: `bn1.{weight, bias}`.
+fn gathered(names: &[String]) -> Vec<String> {
+    let split = |name: &String| {
+        let at = name.rfind('.').map_or(0, |at| at + 1);
+        (name[..at].to_owned(), name[at..].to_owned())
+    };
+    let mut modules: Vec<(String, Vec<String>)> = Vec::new();
+    for (module, name) in names.iter().map(split) {
+        match modules.last_mut() {
+            Some((last, members)) if *last == module && !module.is_empty() => members.push(name),
+            _ => modules.push((module, vec![name])),
+        }
+    }
+    let text = |(module, members): (String, Vec<String>)| match members.as_slice() {
+        [one] => format!("{module}{one}"),
+        many => format!("{module}{{{}}}", many.join(", ")),
+    };
+    modules.into_iter().map(text).collect()
 }
 
 /// Compares a checkpoint with an architecture.

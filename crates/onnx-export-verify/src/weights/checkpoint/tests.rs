@@ -89,7 +89,7 @@ fn all_that_does_not_fit_is_listed() {
     let (text, _) = refused(&list, "resnet18");
     for what in [
         "under `module`",
-        "missing (4): layer3.0.bn1.weight, layer3.0.bn1.bias, layer3.0.bn1.running_mean",
+        "missing (4): layer3.0.bn1.{weight, bias, running_mean, running_var}\n",
         "unexpected (2): extra.weight, num_batches",
         "conv1.weight is [64, 1, 7, 7] instead of [64, 3, 7, 7]",
     ] {
