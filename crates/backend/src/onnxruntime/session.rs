@@ -152,16 +152,15 @@ impl OrtSession {
         }
         let stated = specs(session.outputs())?;
         let closed: Option<Vec<TensorSpec>> = stated.iter().map(OpenSpec::closed).collect();
-        let outputs = match closed {
-            Some(closed) => closed,
-            None => {
-                for (index, (spec, tensor)) in inputs.iter().zip(&mut input_tensors).enumerate() {
-                    let values = fill(&options.feeds, 0, index, spec);
-                    border::write(spec.element, bytes_mut(tensor, spec), &values);
-                }
-                run_for_sizes(&mut session, &mut binding, &stated)
-                    .map_err(|error| options.feeds.explain(error, &inputs))?
+        let outputs = if let Some(closed) = closed {
+            closed
+        } else {
+            for (index, (spec, tensor)) in inputs.iter().zip(&mut input_tensors).enumerate() {
+                let values = fill(&options.feeds, 0, index, spec);
+                border::write(spec.element, bytes_mut(tensor, spec), &values);
             }
+            run_for_sizes(&mut session, &mut binding, &stated)
+                .map_err(|error| options.feeds.explain(error, &inputs))?
         };
         let mut output_tensors = outputs.iter().map(tensor).collect::<Result<Vec<_>>>()?;
         for (spec, tensor) in outputs.iter().zip(&mut output_tensors) {
