@@ -1,6 +1,7 @@
 //! The table `[onnx-export-verify]` of a pipeline file, and the same choices on a command line.
 
 mod values;
+mod verifying;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use crate::architecture::Architecture;
 use crate::fp16;
 pub use values::{Batch, Precisions, WeightsChoice};
+pub use verifying::{Distributions, Images, Tolerance};
 
 /// The table as it is written.
 #[derive(Clone, Debug, Deserialize)]
@@ -50,12 +52,21 @@ pub struct Config {
     /// Values of inputs that are not drawn, by input: a number, or "zeros".
     #[serde(default)]
     pub inputs: BTreeMap<String, Fixed>,
-    /// Seeded inputs per verification.
+    /// Seeded inputs of each distribution per verification.
     #[serde(default = "default_input_sets")]
     pub input_sets: InputSets,
+    /// Distributions of the seeded inputs; left out: all of them.
+    #[serde(default)]
+    pub distributions: Distributions,
+    /// Photographs among the inputs of models that take images.
+    #[serde(default)]
+    pub images: Images,
+    /// What outputs may be off by, relative to their scale; left out: what the error model says.
+    #[serde(default)]
+    pub tolerance: Option<Tolerance>,
 }
 
-/// Number of seeded inputs per verification.
+/// Number of seeded inputs of each distribution.
 pub type InputSets = Bounded<1, 100>;
 
 /// Versions of the default operator set that can be written.

@@ -1,7 +1,20 @@
 //! Verification rows as lines for people.
 
+use backend::Precision;
 use pipeline::Verdict;
 use pipeline::artifact::VerifyRow;
+
+use crate::verify::Subject;
+
+/// Where the tolerance of a precision comes from.
+pub fn tolerance_line(base: &Subject, given: Option<f64>, precision: Precision) -> String {
+    match given {
+        Some(given) => {
+            format!("tolerance {precision}: {given:.1e} of the output's scale, as given")
+        }
+        None => format!("tolerance {precision}: {}", base.depth.reason(precision)),
+    }
+}
 
 /// One line per model, engine, reference and output.
 pub fn lines(rows: &[VerifyRow]) -> Vec<String> {
@@ -23,35 +36,77 @@ fn identity(row: &VerifyRow) -> [&str; 4] {
 fn line(group: &[&VerifyRow]) -> String {
     let row = group[0];
     let verdict = group.iter().map(|row| row.verdict).max().unwrap_or(Verdict::Valid);
-    let of = |f: fn(&VerifyRow) -> f64| group.iter().map(|row| f(row)).fold(0.0, f64::max);
     let head = format!("{verdict} {} on {}, output `{}`", row.precision, row.engine, row.output);
     if row.reference == "none" {
         return format!("{head}: not compared ({})", row.reasons.join("; "));
     }
-    // the tightest of the input sets
-    let worst = group.iter().max_by(|a, b| {
-        (a.max_abs / a.tolerance.max(f64::MIN_POSITIVE))
-            .total_cmp(&(b.max_abs / b.tolerance.max(f64::MIN_POSITIVE)))
-    });
-    let worst = worst.copied().unwrap_or(row);
-    let cosine = group.iter().filter_map(|row| row.cosine).reduce(f64::min);
-    let cosine = cosine.map_or_else(String::new, |c| format!(", cosine {c:.7}"));
-    let agree = group.iter().filter(|row| row.top1_agree == Some(true)).count();
-    let listed = group.iter().filter(|row| row.top1_agree.is_some()).count();
-    let top = if listed > 0 { format!(", top-1 {agree} of {listed}") } else { String::new() };
-    let nan = of(|row| (row.nan_count + row.inf_count) as f64);
-    let nan = if nan > 0.0 { format!(", {nan} NaN or infinite") } else { String::new() };
-    let note = match (verdict, row.reasons.first()) {
+    let least = group.iter().map(|row| row.minimum_tolerance.unwrap_or(f64::INFINITY));
+    let least = least.fold(0.0, f64::max);
+    let achieved = if least.is_finite() {
+        let passes = if least <= row.relative_tolerance { "passes" } else { "would pass" };
+        format!("{passes} at {least:.2e}, allowed {:.2e}", row.relative_tolerance)
+    } else {
+        "no tolerance would pass".to_owned()
+    };
+    let unit = if row.equal_share.is_some() { "of the elements" } else { "of the scale" };
+    let given = if row.tolerance_from == "given" { " (given)" } else { "" };
+    let note = match (verdict, group.iter().find_map(|row| row.reasons.first())) {
         (Verdict::Uncertified, Some(reason)) => format!("; {reason}"),
         _ => String::new(),
     };
+    let metrics = metrics(group);
+    let inputs = inputs(group);
     format!(
-        "{head}, against {}: largest error {:.2e}, tolerance {:.2e}{cosine}{top}{nan}, {} inputs{note}",
-        row.reference,
-        worst.max_abs,
-        worst.tolerance,
-        group.len()
+        "{head}, against {}: {achieved} {unit}{given}; {metrics}; {inputs}{note}",
+        row.reference
     )
+}
+
+/// The worst of every metric over the input sets.
+fn metrics(group: &[&VerifyRow]) -> String {
+    let worst = |of: fn(&VerifyRow) -> f64| group.iter().map(|row| of(row)).fold(0.0, f64::max);
+    let mut parts = vec![format!("largest error {:.2e}", worst(|row| row.max_abs))];
+    if let Some(ulp) = group.iter().filter_map(|row| row.ulp).reduce(f64::max) {
+        parts.push(format!("{ulp:.1} ulp of {}", group[0].precision));
+    }
+    if let Some(equal) = group.iter().filter_map(|row| row.equal_share).reduce(f64::min) {
+        parts.push(format!("{:.4} % of the elements equal", 100.0 * equal));
+    }
+    if let Some(cosine) = group.iter().filter_map(|row| row.cosine).reduce(f64::min) {
+        parts.push(format!("cosine {cosine:.7}"));
+    }
+    let agree = group.iter().filter(|row| row.top1_agree == Some(true)).count();
+    let listed = group.iter().filter(|row| row.top1_agree.is_some()).count();
+    if listed > 0 {
+        parts.push(format!("top-1 {agree} of {listed}"));
+    }
+    if let Some(top5) = group.iter().filter_map(|row| row.top5_agree).reduce(f64::min) {
+        parts.push(format!("top-5 {:.0} %", 100.0 * top5));
+    }
+    let nan = worst(|row| (row.nan_count + row.inf_count) as f64);
+    if nan > 0.0 {
+        parts.push(format!("{nan} NaN or infinite"));
+    }
+    parts.join(", ")
+}
+
+/// `15 inputs (3 image-like, 3 normal, 3 photographs)`.
+fn inputs(group: &[&VerifyRow]) -> String {
+    let mut kinds: Vec<(String, usize)> = Vec::new();
+    for row in group {
+        let kind = match row.input_set.split_once(", seed ") {
+            Some((distribution, _)) => distribution.to_owned(),
+            None if row.input_set.starts_with("photograph ") => "photographs".to_owned(),
+            None => "given".to_owned(),
+        };
+        match kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((kind, 1)),
+        }
+    }
+    let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let plural = if group.len() == 1 { "input" } else { "inputs" };
+    format!("{} {plural} ({})", group.len(), kinds.join(", "))
 }
 
 /// Each reason of a failure once, with the input that showed it first.

@@ -10,9 +10,10 @@ use pipeline::{Exit, Fault, Provenance, Verdict};
 use crate::config::{Config, Exporting, Source, Taking};
 use crate::inspect::grouped;
 use crate::prepare::{Exporter, Models, subject, take};
-use crate::report;
+use crate::report::{self, tolerance_line};
 use crate::say;
 use crate::store::{Entry, Store};
+use crate::verify::inputs::Plan;
 use crate::verify::{Engines, Request, Subject, Verification, kept, verify};
 use crate::weights::choice::Chosen;
 
@@ -107,14 +108,21 @@ fn finish(
     models.asked.iter().for_each(|entry| say::line(&model_line(entry)));
     let subject_of = |entry: &Entry| subject(store, entry, &entry.model.precision);
     let subjects: Vec<Subject> = models.asked.iter().map(subject_of).collect();
+    let plan = Plan {
+        distributions: config.distributions.0.clone(),
+        sets: config.input_sets.get() as usize,
+        seed: context.header.seed.into(),
+        photos: config.images.read(&context.root)?,
+        feeds: Feeds { fixed: config.inputs.clone(), ..Feeds::default() },
+    };
     let request = Request {
         subjects: &subjects,
         base: &subject_of(&models.base),
         alternative,
         shapes: &[],
-        feeds: &Feeds { fixed: config.inputs.clone(), ..Feeds::default() },
-        seed: context.header.seed.into(),
-        input_sets: config.input_sets.get() as usize,
+        inputs: &plan.inputs(),
+        tolerance: config.tolerance.map(|tolerance| tolerance.0),
+        as_written: false,
     };
     let (verification, provenance) = verified(context, store, &request)
         .with_context(|| format!("cannot verify {}", models.base.model.name))?;
@@ -157,8 +165,7 @@ fn verified(
         say::line(&format!("{line}{note}"));
     }
     for subject in request.subjects {
-        let reason = request.base.depth.reason(subject.precision);
-        say::line(&format!("tolerance {}: {reason}", subject.precision));
+        say::line(&tolerance_line(request.base, request.tolerance, subject.precision));
     }
     Ok((verification, provenance))
 }

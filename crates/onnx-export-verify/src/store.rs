@@ -26,7 +26,7 @@ use crate::inspect;
 use crate::say;
 use crate::verify::tolerance::Depth;
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The store below a project root.
 #[derive(Clone, Debug)]

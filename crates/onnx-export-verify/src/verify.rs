@@ -1,14 +1,21 @@
 //! Does a model answer as it should? Runs it on every engine there is and compares.
 //!
-//! [`compare`] and [`tolerance`] are arithmetic; [`engines`] runs models; [`judge`] turns outputs into rows;
-//! [`rounded`] gives a float16 model the roundings that engines on the processor leave out.
+//! [`compare`] and [`tolerance`] are arithmetic; [`inputs`] feeds models, with [`images`] among the inputs; [`engines`]
+//! runs them; [`judge`] says what is compared with what, [`against`] does so for [`expected`] answers from files, and
+//! `rows` turns both into rows; [`rounded`] gives a float16 model the roundings that engines on the processor leave out.
 
+pub mod against;
 pub mod compare;
 pub mod engines;
+pub mod expected;
+pub mod images;
+pub mod inputs;
 pub mod judge;
 pub mod kept;
 pub mod rounded;
+mod rows;
 pub mod tolerance;
+pub mod twin;
 
 pub use engines::{Engines, Subject};
 pub use judge::{Request, Verification, verify};

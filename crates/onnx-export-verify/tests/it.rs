@@ -9,6 +9,8 @@ mod checkpoints;
 mod models;
 #[path = "it/run.rs"]
 mod run;
+#[path = "it/verification.rs"]
+mod verification;
 
 use std::path::{Path, PathBuf};
 

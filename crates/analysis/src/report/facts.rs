@@ -124,13 +124,18 @@ pub fn verification(analysis: &Analysis) -> Table {
         "Output",
         "Inputs#",
         "Largest error#",
-        "Tolerance#",
+        "ULP#",
+        "Passes at#",
+        "Allowed#",
         "Least cosine#",
         "Top-1 agree#",
         "NaN#",
         "Verdict",
     ];
-    let mut table = Table::new("The model's answers against an independent reference", &titles);
+    let mut table = Table::new(
+        "The model's answers against an independent reference; what it passes at and what is allowed are relative to the output's scale",
+        &titles,
+    );
     let mut groups: Vec<Vec<&VerifyRow>> = Vec::new();
     for row in &analysis.run.verify {
         let same = |other: &VerifyRow| {
@@ -154,6 +159,12 @@ fn verified(analysis: &Analysis, group: &[&VerifyRow]) -> Vec<Cell> {
     let agreed = agree.iter().filter(|&&agree| agree).count();
     let cosine = rows().filter_map(|row| row.cosine).reduce(f64::min);
     let nan: i64 = rows().map(|row| row.nan_count + row.inf_count).sum();
+    let ulp = rows().filter_map(|row| row.ulp).reduce(f64::max);
+    // one row that no tolerance would pass makes the whole group so
+    let least = rows()
+        .map(|row| row.minimum_tolerance)
+        .try_fold(0.0, |most: f64, least| Some(most.max(least?)));
+    let given = if first.tolerance_from == "given" { "given by the user" } else { "" };
     let why = rows().flat_map(|row| &row.reasons).next().cloned().unwrap_or_default();
     vec![
         Cell::plain(model_name(analysis, first)),
@@ -162,7 +173,9 @@ fn verified(analysis: &Analysis, group: &[&VerifyRow]) -> Vec<Cell> {
         Cell::plain(format!("`{}`", first.output)),
         Cell::plain(group.len().to_string()),
         Cell::plain(scientific(rows().map(|row| row.max_abs).fold(0.0, f64::max))),
-        Cell::plain(scientific(rows().map(|row| row.tolerance).fold(f64::INFINITY, f64::min))),
+        ulp.map_or_else(Cell::none, |ulp| Cell::plain(format!("{ulp:.1}"))),
+        least.map_or_else(Cell::none, |least| Cell::plain(scientific(least))),
+        Cell::plain(scientific(first.relative_tolerance)).with_detail(given),
         cosine.map_or_else(Cell::none, |cosine| Cell::plain(format!("{cosine:.8}"))),
         if agree.is_empty() {
             Cell::none()

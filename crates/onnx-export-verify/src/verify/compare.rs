@@ -1,5 +1,9 @@
 //! Compares two outputs element by element. Pure: knows neither engines nor tolerances.
 
+use std::cmp::Ordering::Equal;
+
+use backend::Precision;
+
 /// What two outputs have in common.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
@@ -7,6 +11,10 @@ pub struct Comparison {
     pub max_abs: f64,
     /// Largest difference ÷ magnitude of the reference element, where that is not zero.
     pub max_rel: f64,
+    /// Largest difference in units in the last place of float32 and of float16: see [`Comparison::ulp`].
+    units: [f64; 2],
+    /// Share of elements that are the same, NaN and NaN included; 1 for empty outputs.
+    pub equal: f64,
     /// Cosine of the angle between the outputs; `None` when one of them is zero or not finite.
     pub cosine: Option<f64>,
     /// Whether the largest element of every row is the same; `None` unless the output lists classes.
@@ -17,6 +25,33 @@ pub struct Comparison {
     pub found: Content,
     /// What the reference holds.
     pub reference: Content,
+}
+
+impl Comparison {
+    /// Largest difference in units in the last place of a precision. The unit is that of the reference element,
+    /// or of the scale of the reference where the element is smaller: next to a sum of large terms that nearly
+    /// cancel, no computation has more places than those terms.
+    pub fn ulp(&self, precision: Precision) -> f64 {
+        match precision {
+            Precision::Fp32 => self.units[0],
+            Precision::Fp16 => self.units[1],
+        }
+    }
+
+    /// The least tolerance, relative to the scale of the reference, with which the outputs agree; `None` when none
+    /// would do: values that are not finite, or a reference of zeros alone.
+    pub fn least_tolerance(&self) -> Option<f64> {
+        let finite = [self.found, self.reference].iter().all(|c| c.nan + c.inf == 0);
+        let least = if self.max_abs == 0.0 { 0.0 } else { self.max_abs / self.reference.scale };
+        (finite && least.is_finite()).then_some(least)
+    }
+}
+
+/// Distance of a value of this magnitude to the next one: `bits` behind the point, `smallest` = the least exponent.
+fn unit(magnitude: f64, bits: i32, smallest: i32) -> f64 {
+    // the exponent of a float64 is read off; zeros and what is smaller still have the least
+    let exponent = ((magnitude.to_bits() >> 52) & 0x7ff) as i32 - 1023;
+    2_f64.powi(exponent.max(smallest) - bits)
 }
 
 /// What one output holds.
@@ -62,10 +97,20 @@ pub fn compare(found: &[f32], reference: &[f32], dims: &[usize]) -> Comparison {
     let (found_content, reference_content) = (Content::of(found), Content::of(reference));
     let finite = [found_content, reference_content].iter().all(|c| c.nan + c.inf == 0);
     let classes = classes(dims).filter(|_| finite);
+    let units = [(23, -126), (10, -14)].map(|(bits, smallest)| {
+        let scale = reference_content.scale;
+        let units = |(a, b): (f64, f64)| (a - b).abs() / unit(b.abs().max(scale), bits, smallest);
+        pairs().map(units).fold(0.0, f64::max)
+    });
+    let same =
+        |(a, b): &(&f32, &f32)| a.partial_cmp(b) == Some(Equal) || (a.is_nan() && b.is_nan());
+    let equal = found.iter().zip(reference).filter(same).count();
     let rows = |n: usize| found.chunks_exact(n).zip(reference.chunks_exact(n));
     Comparison {
         max_abs,
         max_rel,
+        units,
+        equal: if found.is_empty() { 1.0 } else { equal as f64 / found.len() as f64 },
         cosine: if finite { cosine(found, reference) } else { None },
         top1: classes.map(|n| rows(n).all(|(a, b)| top::<1>(a) == top::<1>(b))),
         top5: classes.map(|n| {
@@ -147,6 +192,38 @@ mod tests {
         let mut probabilities = [0.0_f32; 1000];
         probabilities[3] = 1.0;
         assert!((Content::of(&probabilities).scale - 0.25).abs() < 1e-12);
+    }
+
+    #[test]
+    #[expect(clippy::float_cmp, reason = "powers of two are exact")]
+    fn units_in_the_last_place() {
+        let one = |found: f32, reference: f32| compare(&[found], &[reference], &[1]);
+        assert_eq!(one(1.0 + f32::EPSILON, 1.0).ulp(Precision::Fp32), 1.0);
+        assert_eq!(one(1.5 + 3.0 * f32::EPSILON, 1.5).ulp(Precision::Fp32), 3.0);
+        assert_eq!(one(1.0 + 2_f32.powi(-10), 1.0).ulp(Precision::Fp16), 1.0);
+        assert_eq!(one(0.0, 0.0).ulp(Precision::Fp16), 0.0);
+        // subnormal in float16: steps of 2^-24
+        assert_eq!(one(2_f32.powi(-23), 2_f32.powi(-24)).ulp(Precision::Fp16), 1.0);
+        // the scale is 4, so a small element has the unit of 4
+        let scale = |small: f32| compare(&[4.0, small], &[4.0, 0.0], &[2]);
+        assert!((scale(2_f32.powi(-22)).ulp(Precision::Fp32) - 1.0).abs() < 1e-12);
+        assert_eq!(unit(2.82, 23, -126), 2_f64.powi(-22));
+    }
+
+    #[test]
+    fn the_least_tolerance_is_what_would_pass() {
+        let c = compare(&[4.0, 1.0], &[4.0, 0.0], &[2]);
+        assert!((c.least_tolerance().unwrap() - 1.0 / 8_f64.sqrt()).abs() < 1e-12);
+        assert_eq!(compare(&[0.0; 2], &[0.0; 2], &[2]).least_tolerance(), Some(0.0));
+        assert_eq!(compare(&[1.0; 2], &[0.0; 2], &[2]).least_tolerance(), None);
+        assert_eq!(compare(&[f32::NAN; 2], &[1.0; 2], &[2]).least_tolerance(), None);
+    }
+
+    #[test]
+    fn equal_elements_are_counted() {
+        let c = compare(&[1.0, f32::NAN, 3.0, 4.0], &[1.0, f32::NAN, 3.0, 5.0], &[4]);
+        assert!((c.equal - 0.75).abs() < 1e-12);
+        assert!((compare(&[], &[], &[0]).equal - 1.0).abs() < 1e-12);
     }
 
     proptest::proptest! {

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use backend::input::{Feeds, fill};
-use backend::{Backend, BackendId, Environment, OpenOptions, Precision, TensorSpec};
+use backend::{Backend, BackendId, ElementType, Environment, OpenOptions, Precision, TensorSpec};
 
+use super::inputs::Inputs;
 use super::tolerance::Depth;
 use crate::fault;
 
@@ -29,14 +29,35 @@ pub struct Subject {
 pub struct Output {
     /// Name.
     pub name: String,
+    /// Element type.
+    pub element: ElementType,
     /// Dimensions.
     pub dims: Vec<usize>,
     /// Elements.
     pub values: Vec<f32>,
 }
 
-/// The outputs of a model for each seed.
+/// The outputs of a model for each input set; shorter than the sets when those at the end do not fit the model.
 pub type Answers = Vec<Vec<Output>>;
+
+/// Whether elements are floating-point numbers; others are compared exactly.
+pub fn is_float(element: ElementType) -> bool {
+    matches!(element, ElementType::F32 | ElementType::F16 | ElementType::F64)
+}
+
+/// What to run a model on, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Feeding<'a> {
+    /// Sizes for open dimensions, by input.
+    pub shapes: &'a [(String, Vec<usize>)],
+    /// The inputs.
+    pub inputs: &'a Inputs,
+    /// Whether the engine may rewrite the graph.
+    pub optimise: bool,
+    /// Whether rten reads the file as it stands, not a view in its own words: see
+    /// [`backend::open_as_written_on_rten`].
+    pub as_written: bool,
+}
 
 /// One engine.
 pub struct Engine {
@@ -79,39 +100,45 @@ impl Engine {
         Self { name, identity, backend }
     }
 
-    /// Runs a model on the inputs that `feeds` makes of the seeds; `shapes` gives open dimensions a size.
-    pub fn answers(
-        &self,
-        subject: &Subject,
-        shapes: &[(String, Vec<usize>)],
-        feeds: &Feeds,
-        seeds: &[u64],
-    ) -> backend::Result<Answers> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let options = OpenOptions {
-            threads,
-            shapes: shapes.to_vec(),
-            feeds: feeds.clone(),
-            ..OpenOptions::default()
+    /// Whether it is ONNX Runtime.
+    pub fn is_onnxruntime(&self) -> bool {
+        self.backend.id() == BackendId::OnnxruntimeCpu
+    }
+
+    /// Runs a model on every input set that fits it.
+    pub fn answers(&self, subject: &Subject, feeding: &Feeding<'_>) -> backend::Result<Answers> {
+        let options = options(feeding);
+        let mut session = if feeding.as_written && self.backend.id() == BackendId::Rten {
+            backend::open_as_written_on_rten(&subject.path, &options)?
+        } else {
+            self.backend.open_model(&subject.path, &options)?
         };
-        let mut session = self.backend.open_model(&subject.path, &options)?;
         let specs: Vec<TensorSpec> = session.inputs().to_vec();
+        let Inputs { list, feeds } = feeding.inputs;
         feeds.check(&specs)?;
-        let mut answers = Vec::with_capacity(seeds.len());
-        for &seed in seeds {
+        let mut answers = Vec::with_capacity(list.len());
+        for set in list.iter().take_while(|set| set.fits(&specs, feeds)) {
             for (index, spec) in specs.iter().enumerate() {
-                session.set_input(index, &fill(feeds, seed, index, spec))?;
+                session.set_input(index, &set.values(index, spec, feeds)?)?;
             }
             // an engine that does not answer must not be taken for one that repeats itself
             session.poison_outputs()?;
             session.infer()?;
             let outputs = session.outputs().to_vec();
             let read = |(index, spec): (usize, TensorSpec)| {
-                Ok(Output { values: session.output(index)?, name: spec.name, dims: spec.dims })
+                let TensorSpec { name, element, dims } = spec;
+                Ok(Output { name, element, dims, values: session.output(index)? })
             };
             answers
                 .push(outputs.into_iter().enumerate().map(read).collect::<backend::Result<_>>()?);
         }
         Ok(answers)
     }
+}
+
+fn options(feeding: &Feeding<'_>) -> OpenOptions {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let (shapes, optimise) = (feeding.shapes.to_vec(), feeding.optimise);
+    let feeds = feeding.inputs.feeds.clone();
+    OpenOptions { threads, spinning: false, shapes, optimise, feeds }
 }

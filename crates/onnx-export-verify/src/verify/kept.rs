@@ -1,7 +1,8 @@
 //! Verifications that passed before, kept so that the same question is not asked of the engines again.
 //!
 //! `data/caches/v1/verify/<key>.verify.parquet` and `<key>.references.parquet`; the key is made of the digests of
-//! all models, the engines with version and device, the seeds, the sizes and the version of the tolerances.
+//! all models, the engines with version and device, the inputs (seeds, distributions, fixed values, digests of
+//! photographs), the sizes, a given tolerance and the version of the tolerances.
 //! Failures are not kept.
 
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ use crate::say;
 use crate::store::{Store, set_aside};
 
 /// Raised when rows change their meaning.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// The key of a verification.
 pub fn key(request: &Request<'_>, engines: &Engines) -> Digest {
@@ -27,9 +28,10 @@ pub fn key(request: &Request<'_>, engines: &Engines) -> Digest {
         ("version", format!("{VERSION} {TOLERANCE_VERSION}")),
         ("models", models.collect::<Vec<_>>().join("\n")),
         ("engines", identities.collect::<Vec<_>>().join("\n")),
-        ("feeds", format!("{} {:?}", request.feeds.distribution, request.feeds.fixed_texts())),
-        ("seeds", format!("{} {}", request.seed, request.input_sets)),
+        ("inputs", request.inputs.identity()),
         ("shapes", format!("{:?}", request.shapes)),
+        ("tolerance", format!("{:?}", request.tolerance)),
+        ("as-written", request.as_written.to_string()),
     ])
 }
 

@@ -21,6 +21,11 @@ fn tables_that_cannot_be_meant() {
     refuse("architecture = \"resnet50\"\nbatch = \"many\"", "expected 1 to 1024 or \"dynamic\"");
     refuse("architecture = \"resnet50\"\nopset = 9", "expected 13 to 21");
     refuse("architecture = \"resnet50\"\ninput-sets = 0", "expected 1 to 100");
+    refuse("architecture = \"resnet50\"\ndistributions = []", "the list is empty");
+    refuse("architecture = \"resnet50\"\ndistributions = [\"normal\", \"normal\"]", "twice");
+    refuse("architecture = \"resnet50\"\ndistributions = [\"flat\"]", "unknown distribution");
+    refuse("architecture = \"resnet50\"\nimages = 3", "true, false or the name of a folder");
+    refuse("architecture = \"resnet50\"\ntolerance = 0.0", "is no tolerance");
     refuse("architecture = \"resnet50\"\nweigths = \"auto\"", "did you mean \"weights\"");
     refuse("architecture = \"resnet50\"\nonnx = \"m.onnx\"", "exclude each other");
     refuse("", "neither `architecture` nor `onnx`");
@@ -93,7 +98,7 @@ fn sizes_that_contradict_the_model() {
     let shape = ["verify", "m.onnx", "--shape", "x=1x3x8x8"];
     project.command().args(shape).assert().code(2).stderr(contains("does not fit"));
     let shape = ["verify", "m.onnx", "--shape", "x=1x-3"];
-    project.command().args(shape).assert().code(2).stderr(contains("is no shape"));
+    project.command().args(shape).assert().code(2).stderr(contains("is not NAME=SIZES"));
 }
 
 #[test]
@@ -104,7 +109,13 @@ fn command_lines_that_cannot_be_meant() {
         project.command().args(args).assert().code(2).stderr(contains(message));
     };
     refuse(&["verify", "none.onnx"], "no such model file");
-    refuse(&["verify", "m.onnx", "--against", "e.npz"], ".npz files cannot be read yet");
+    refuse(&["verify", "m.onnx", "--against", "e.npz"], "e.npz: No such file");
+    refuse(&["verify", "m.onnx", "--against", "e.pb"], "e.pb: No such file");
+    refuse(&["verify", "m.onnx", "--against", "."], "neither output_K.pb nor folders");
+    refuse(&["verify", "m.onnx", "--distribution", "flat"], "unknown distribution `flat`");
+    refuse(&["verify", "m.onnx", "--tolerance", "2"], "is no tolerance");
+    refuse(&["verify", "m.onnx", "--images", "none"], "none: cannot be read");
+    refuse(&["verify", "m.onnx", "--images", "pipelines"], "holds no PNG or JPEG file");
     refuse(&["verify", "m.onnx", "--per-layer"], "not there yet");
     refuse(&["inspect", "none.onnx"], "no such model file");
     refuse(

@@ -28,7 +28,15 @@ fn resnet18_is_exported_verified_and_then_served_from_the_store() {
     }
     let rows: Vec<VerifyRow> = read(&run).unwrap();
     assert!(rows.iter().all(|row| row.verdict == Verdict::Valid && row.max_abs > 0.0), "{rows:#?}");
-    assert_eq!(rows.len(), if project.has_two_engines() { 6 } else { 4 });
+    // two of each distribution and three photographs; fp16 once more with float16 activations
+    let comparisons = if project.has_two_engines() { 4 } else { 3 };
+    assert_eq!(rows.len(), comparisons * (4 * 2 + 3));
+    assert!(rows.iter().any(|row| row.engine.ends_with(", float16 activations")), "{rows:#?}");
+    for row in &rows {
+        let least = row.minimum_tolerance.unwrap();
+        assert!(least < row.relative_tolerance && row.ulp.unwrap() > 0.0, "{row:#?}");
+        assert_eq!(row.tolerance_from, "error model");
+    }
     tells_inputs_apart(&run, &models);
 
     let operators: Vec<OperatorRow> = read(&run).unwrap();
@@ -48,10 +56,12 @@ fn resnet18_is_exported_verified_and_then_served_from_the_store() {
 /// Without the other engine, the model is compared with the one whose normalisation is not folded.
 fn one_engine_compares_two_graphs(project: Project) {
     let project = Project { one_engine: true, ..project };
-    let table = "architecture = \"resnet18\"\ninput-sets = 1\nprecision = [\"fp32\"]";
+    let table = "architecture = \"resnet18\"\ninput-sets = 1\nprecision = [\"fp32\"]\nimages = false\ndistributions = [\"wide\"]\ntolerance = 0.001";
     project.run(table).assert().success().stderr(contains("only one engine verifies"));
     let rows: Vec<VerifyRow> = read(&RunDir::new(project.path("out"))).unwrap();
     assert_eq!(rows.len(), 1);
+    assert_eq!((rows[0].tolerance_from.as_str(), rows[0].relative_tolerance), ("given", 0.001));
+    assert_eq!(rows[0].input_set, "wide, seed 3");
     assert!(rows[0].reference.ends_with("BatchNormalization kept"), "{rows:?}");
     assert!(rows[0].max_abs > 0.0 && rows[0].verdict == Verdict::Valid, "{rows:?}");
 }

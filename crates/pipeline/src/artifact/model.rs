@@ -67,18 +67,23 @@ pub struct VerifyRow {
     pub reference: String,
     /// Name of the output.
     pub output: String,
-    /// Distribution and seed of the input.
+    /// Distribution and seed of the input, the name of a photograph, or that of a set of given inputs.
     pub input_set: String,
     /// Largest absolute difference.
     pub max_abs: f64,
     /// Largest difference relative to the magnitude of the reference element.
     pub max_rel: f64,
+    /// Largest difference in units in the last place of `precision`, at the reference element or at `scale`, whichever
+    /// is larger; null for integers and Booleans.
+    pub ulp: Option<f64>,
     /// Cosine of the angle between the outputs; null when one of them is zero.
     pub cosine: Option<f64>,
     /// Whether the largest element is the same; null when the output is not a list of classes.
     pub top1_agree: Option<bool>,
     /// Share of the five largest elements that agree.
     pub top5_agree: Option<f64>,
+    /// Share of elements that are the same; of integers and Booleans only, else null.
+    pub equal_share: Option<f64>,
     /// NaN in the output.
     pub nan_count: i64,
     /// Infinities in the output.
@@ -86,18 +91,27 @@ pub struct VerifyRow {
     /// NaN in the reference.
     pub reference_nan_count: i64,
     /// Magnitude of the reference, to which the tolerance is relative: the larger of its root mean square and
-    /// a quarter of its largest element.
+    /// a quarter of its largest element; 1 for integers and Booleans.
     pub scale: f64,
-    /// Largest `max_abs` that passes.
+    /// The least `relative_tolerance` with which the row would pass; null when none would do (NaN, infinity), or when
+    /// nothing was compared. Of integers and Booleans the share of elements that differ.
+    pub minimum_tolerance: Option<f64>,
+    /// Tolerance relative to `scale`; of integers and Booleans the share of elements that may differ.
+    pub relative_tolerance: f64,
+    /// Largest `max_abs` that passes: `relative_tolerance` × `scale`.
     pub tolerance: f64,
-    /// VALID or FAILED.
+    /// `error model`, or `given` by the user.
+    pub tolerance_from: String,
+    /// VALID, UNCERTIFIED or FAILED.
     pub verdict: Verdict,
-    /// Why it failed.
+    /// Why it failed or is uncertain.
     pub reasons: Vec<String>,
 }
 
 impl Artifact for VerifyRow {
     const NAME: &'static str = "verify";
+    // 2: a tolerance of integers and Booleans is a share of elements
+    const VERSION: u32 = 2;
     const WRITER: &'static str = "onnx-export-verify";
     const COLUMNS: &'static [(&'static str, Column)] = &[
         ("model_digest", Column::Text),
@@ -108,14 +122,19 @@ impl Artifact for VerifyRow {
         ("input_set", Column::Text),
         ("max_abs", Column::Real),
         ("max_rel", Column::Real),
+        ("ulp", Column::RealOrNull),
         ("cosine", Column::RealOrNull),
         ("top1_agree", Column::FlagOrNull),
         ("top5_agree", Column::RealOrNull),
+        ("equal_share", Column::RealOrNull),
         ("nan_count", Column::Int),
         ("inf_count", Column::Int),
         ("reference_nan_count", Column::Int),
         ("scale", Column::Real),
+        ("minimum_tolerance", Column::RealOrNull),
+        ("relative_tolerance", Column::Real),
         ("tolerance", Column::Real),
+        ("tolerance_from", Column::Text),
         ("verdict", Column::Text),
         ("reasons", Column::Texts),
     ];
