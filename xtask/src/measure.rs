@@ -2,6 +2,8 @@
 
 mod build;
 mod check;
+mod export;
+mod golden;
 mod memcheck;
 mod mutate;
 mod overhead;
@@ -21,6 +23,10 @@ pub(crate) enum Command {
     Overhead(overhead::Args),
     /// TensorRT-RTX builds of ResNet-50: our bindings against NVIDIA's for Python
     Build(build::Args),
+    /// A checkpoint to ONNX in float32 and float16: our export against PyTorch's (fetches several GB of PyTorch once)
+    Export(export::Args),
+    /// torchvision's own answers, for the tests of the architectures (fetches several GB of PyTorch once)
+    Golden(golden::Args),
     /// Throughput and p99 of ResNet-50 on the CPU: our runner against a Python loop
     Python(python::Args),
 }
@@ -30,6 +36,8 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<u8> {
     match command {
         Command::Build(args) => build::run(args),
         Command::Check(args) => check::run(args),
+        Command::Export(args) => export::run(args),
+        Command::Golden(args) => golden::run(args),
         Command::Memcheck(args) => memcheck::run(args),
         Command::Mutate(args) => mutate::run(args),
         Command::Overhead(args) => overhead::run(args),

@@ -9,6 +9,7 @@ mod client;
 mod download;
 mod notebook;
 mod pin;
+mod torch;
 mod venv;
 mod weights;
 mod wheel;
@@ -122,6 +123,12 @@ pub(crate) fn rtx_bindings(project: &Project) -> anyhow::Result<PathBuf> {
             requirements: &requirements,
         },
     )
+}
+
+/// PyTorch, torchvision and their exporters, for comparisons; returns their Python. Several gigabytes, so that only
+/// the commands that cannot do without ask for it.
+pub(crate) fn torch(project: &Project) -> anyhow::Result<PathBuf> {
+    torch::install(project)
 }
 
 /// The environment of the notebook; returns its Python.

@@ -123,7 +123,10 @@ def digest(model):
 
 
 def golden(name):
-    model = getattr(torchvision.models, name)(weights=None, num_classes=CLASSES).double().eval()
+    build = getattr(torchvision.models, name, None)
+    if not callable(build):
+        sys.exit(f"torchvision {torchvision.__version__} has no model {name}")
+    model = build(weights=None, num_classes=CLASSES).double().eval()
     exponents, found = {}, {}
     for path, module in model.named_modules():
         fill_weights(module, path)

@@ -1,0 +1,234 @@
+//! A checkpoint of ResNet-50 → ONNX in float32 and float16: our `export` against PyTorch's exporters, the older one
+//! by TorchScript and today's, each with `onnxconverter-common`.
+//!
+//! Compared are whole processes from start to both files on disk, and, for the peer, the work without Python's
+//! imports. Goals: at least 10 times faster, even when the peer's imports are free and our start is not; peak
+//! memory at most 2.5 times the size of the float32 model. Both sides' files must agree, or the exit code is 3.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use super::paired::{self, Ratio, asked, must, number};
+use crate::binaries::Binaries;
+use crate::fault::Fault;
+use crate::project::Project;
+use crate::{setup, ui};
+
+const PEER: &str = include_str!("export_peer.py");
+const PROCESS: &str = include_str!("process.py");
+/// Times faster.
+const FASTER: f64 = 10.0;
+/// Sizes of the model.
+const MEMORY: f64 = 2.5;
+/// Largest difference of the float32 files, relative to the largest logit.
+const AGREE_FP32: f64 = 2e-4;
+
+/// Arguments of `measure export`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Pairs of exports with each of PyTorch's exporters
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(10..=1000))]
+    pairs: u32,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    /// `onnx-export-verify export`.
+    Ours,
+    /// `torch.onnx.export(dynamo=False)`.
+    TorchScript,
+    /// `torch.onnx.export(dynamo=True)`.
+    Dynamo,
+}
+
+impl Side {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::TorchScript => "torchscript",
+            Self::Dynamo => "dynamo",
+        }
+    }
+}
+
+/// What one export to both precisions cost.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    /// Start to end of the process, s.
+    whole: f64,
+    /// The same without Python's imports, s; ours has none.
+    work: f64,
+    /// Processor time, s.
+    processor: f64,
+    /// Peak resident memory, MB.
+    memory: f64,
+}
+
+/// Measures and prints; exit 0 whether or not the goals are met, since the machine may be busy.
+pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
+    let project = Project::find(None)?;
+    let bench = Bench::prepare(&project)?;
+    ui::note("each side once, so that its files are in memory, and what they answer");
+    for side in [Side::Ours, Side::TorchScript, Side::Dynamo] {
+        bench.cost(side)?;
+    }
+    for side in [Side::TorchScript, Side::Dynamo] {
+        bench.agree(side)?;
+    }
+    let size = fs::metadata(bench.folder(Side::Ours).join("fp32.onnx"))?.len() as f64 / 1e6;
+    let (mut fast, mut memory) = (true, 0.0_f64);
+    for side in [Side::TorchScript, Side::Dynamo] {
+        let found = paired::interleave(
+            args.pairs,
+            || bench.cost(Side::Ours),
+            || bench.cost(side),
+            |n, a, b| {
+                ui::note(&format!(
+                    "pair {n}: ours {:.2} s, {} {:.2} s",
+                    a.whole,
+                    side.name(),
+                    b.whole
+                ));
+            },
+        )?;
+        let name = side.name();
+        let whole = line(&format!("{name} ÷ ours, whole process, s"), &found, |cost| cost.whole);
+        let work = line(&format!("{name} ÷ ours, without imports, s"), &found, |cost| cost.work);
+        line(&format!("{name} ÷ ours, processor time, s"), &found, |cost| cost.processor);
+        line(&format!("{name} ÷ ours, peak memory, MB"), &found, |cost| cost.memory);
+        fast &= whole.lower >= FASTER && work.lower >= FASTER;
+        memory = found.iter().map(|(_, ours)| ours.memory).fold(memory, f64::max);
+    }
+    let met = |met: bool| if met { "met" } else { "NOT met here" };
+    ui::data(&format!("goal, all lower bounds of time at least {FASTER}: {}", met(fast)));
+    let sizes = memory / size;
+    ui::data(&format!(
+        "goal, peak memory at most {MEMORY} × the float32 model of {size:.1} MB: {memory:.1} MB, {sizes:.2} ×: {}",
+        met(sizes <= MEMORY)
+    ));
+    Ok(0)
+}
+
+/// Prints one quantity: the medians of both sides, and their ratio, the peer's over ours.
+fn line(what: &str, found: &[(Cost, Cost)], of: fn(&Cost) -> f64) -> Ratio {
+    let median = |mut values: Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        values[(values.len() - 1) / 2]
+    };
+    let theirs = median(found.iter().map(|(_, theirs)| of(theirs)).collect());
+    let ours = median(found.iter().map(|(ours, _)| of(ours)).collect());
+    let swapped: Vec<(Cost, Cost)> = found.iter().map(|&(ours, theirs)| (theirs, ours)).collect();
+    let ratio = Ratio::new(&swapped, of);
+    ui::data(&format!("{what}: medians {theirs:.3} and {ours:.3}; ratio {ratio}"));
+    ratio
+}
+
+/// Everything that the sides share.
+struct Bench {
+    scratch: tempfile::TempDir,
+    checkpoint: PathBuf,
+    python: PathBuf,
+    stage: PathBuf,
+}
+
+impl Bench {
+    fn prepare(project: &Project) -> anyhow::Result<Self> {
+        let binaries = Binaries::ready(project)?;
+        let python = setup::torch(project)?;
+        // beside the project's data: a folder of temporary files may be memory, which would be too fast a disk
+        fs::create_dir_all(project.data().join("tmp"))?;
+        let scratch = tempfile::tempdir_in(project.data().join("tmp"))?;
+        for (name, text) in [("export_peer.py", PEER), ("process.py", PROCESS)] {
+            fs::write(scratch.path().join(name), text)?;
+        }
+        let checkpoint = scratch.path().join("resnet50.pth");
+        let stage = binaries.program("onnx-export-verify");
+        let bench = Self { scratch, checkpoint, python, stage };
+        for side in [Side::Ours, Side::TorchScript, Side::Dynamo] {
+            fs::create_dir_all(bench.folder(side))?;
+        }
+        ui::note("a checkpoint of ResNet-50 with random weights");
+        must(bench.peer().arg("checkpoint").arg(&bench.checkpoint))?;
+        Ok(bench)
+    }
+
+    fn folder(&self, side: Side) -> PathBuf {
+        self.scratch.path().join(side.name())
+    }
+
+    fn peer(&self) -> Command {
+        let mut command = Command::new(&self.python);
+        command.arg(self.scratch.path().join("export_peer.py")).env("CUDA_VISIBLE_DEVICES", "");
+        command
+    }
+
+    /// Lets one side export both precisions.
+    fn cost(&self, side: Side) -> anyhow::Result<Cost> {
+        let folder = self.folder(side);
+        if side != Side::Ours {
+            let script = self.scratch.path().join("export_peer.py");
+            let words = [self.python.as_os_str(), script.as_os_str(), side.name().as_ref()];
+            let words = [&words[..], &[self.checkpoint.as_os_str(), folder.as_os_str()]].concat();
+            let (mut cost, said) = self.process(&words, &folder)?;
+            let said: Value = serde_json::from_str(&said).context("the peer says no figures")?;
+            cost.work = number(&said, "work_ns")? / 1e9;
+            return Ok(cost);
+        }
+        // a project of its own: nothing may be served from the store
+        let root = folder.join("root");
+        fs::remove_dir_all(&root).or_else(missing_is_fine)?;
+        fs::create_dir_all(root.join("data"))?;
+        let outs = ["fp32.onnx", "fp16.onnx"].map(|name| folder.join(name));
+        let words = ["export", "--architecture", "resnet50", "--precision", "fp32,fp16"];
+        let mut words: Vec<&OsStr> = words.into_iter().map(OsStr::new).collect();
+        words.insert(0, self.stage.as_os_str());
+        words.extend(["--weights".as_ref(), self.checkpoint.as_os_str()]);
+        for out in &outs {
+            words.extend(["--out".as_ref(), out.as_os_str()]);
+        }
+        self.process(&words, &root).map(|(cost, _)| cost)
+    }
+
+    /// Runs one process; returns what it cost and the last line it said.
+    fn process(&self, words: &[&OsStr], root: &Path) -> anyhow::Result<(Cost, String)> {
+        let mut command = Command::new(&self.python);
+        command.arg(self.scratch.path().join("process.py")).args(words);
+        command.env("TAILMARK_ROOT", root).env("CUDA_VISIBLE_DEVICES", "");
+        let found = asked(&mut command)?;
+        let whole = number(&found, "wall_ns")? / 1e9;
+        let cost = Cost {
+            whole,
+            work: whole,
+            processor: number(&found, "cpu_ns")? / 1e9,
+            memory: number(&found, "rss_bytes")? / 1e6,
+        };
+        Ok((cost, found["said"].as_str().unwrap_or_default().to_owned()))
+    }
+
+    /// Fails unless our files answer as those of a peer do.
+    fn agree(&self, side: Side) -> anyhow::Result<()> {
+        let (ours, theirs) = (self.folder(Side::Ours), self.folder(side));
+        let found = asked(self.peer().arg("compare").arg(ours).arg(theirs))?;
+        let (full, half) = (number(&found, "fp32")?, number(&found, "fp16")?);
+        let rounding = number(&found, "rounding")?;
+        let text = format!(
+            "ours against {}: fp32 {full:.1e} of the largest logit, fp16 {half:.1e} (float16 itself costs the peer {rounding:.1e})",
+            side.name()
+        );
+        ui::data(&text);
+        if full <= AGREE_FP32 && half <= rounding {
+            return Ok(());
+        }
+        Err(Fault::new(crate::fault::VERIFICATION, format!("the exports disagree: {text}")).into())
+    }
+}
+
+fn missing_is_fine(error: std::io::Error) -> std::io::Result<()> {
+    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
