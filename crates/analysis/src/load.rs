@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use pipeline::artifact::{
-    self, Artifact, CaseRow, EngineRow, ModelRow, TelemetryRow, VerifyRow, provenance_of,
+    self, Artifact, CaseRow, EngineRow, LayerErrorRow, ModelRow, TelemetryRow, VerifyRow,
+    provenance_of,
 };
 use pipeline::samples::{self, Phase, Sample};
 use pipeline::{Fault, PipelineFile, Provenance, RunDir, Verdict};
@@ -24,6 +25,8 @@ pub struct Run {
     pub models: Vec<ModelRow>,
     /// Verification; empty when there is no file.
     pub verify: Vec<VerifyRow>,
+    /// Comparison layer by layer; empty when there is no file.
+    pub layer_errors: Vec<LayerErrorRow>,
     /// Footer of `cases.parquet`, or of `engines.parquet` in a run that measured nothing.
     pub provenance: Provenance,
     /// Why the run is not whole; empty when it is.
@@ -132,6 +135,7 @@ pub fn load(dir: &RunDir, baseline: &str) -> anyhow::Result<Run> {
         engines: read_optional(dir)?.unwrap_or_default(),
         models: read_optional(dir)?.unwrap_or_default(),
         verify: read_optional(dir)?.unwrap_or_default(),
+        layer_errors: read_optional(dir)?.unwrap_or_default(),
         provenance,
         interrupted,
     })

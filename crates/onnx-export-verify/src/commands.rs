@@ -3,6 +3,7 @@
 mod convert;
 mod export;
 mod inspect;
+mod per_layer;
 mod verify;
 
 use std::path::{Path, PathBuf};

@@ -52,6 +52,9 @@ pub struct Config {
     /// Values of inputs that are not drawn, by input: a number, or "zeros".
     #[serde(default)]
     pub inputs: BTreeMap<String, Fixed>,
+    /// Whether float16 models are compared with the base layer by layer; left out: when that is cheap.
+    #[serde(default)]
+    pub per_layer: Option<bool>,
     /// Seeded inputs of each distribution per verification.
     #[serde(default = "default_input_sets")]
     pub input_sets: InputSets,

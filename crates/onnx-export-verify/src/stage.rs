@@ -14,6 +14,7 @@ use crate::report::{self, tolerance_line};
 use crate::say;
 use crate::store::{Entry, Store};
 use crate::verify::inputs::Plan;
+use crate::verify::per_layer::InRun;
 use crate::verify::{Engines, Request, Subject, Verification, kept, verify};
 use crate::weights::choice::Chosen;
 
@@ -124,7 +125,8 @@ fn finish(
         tolerance: config.tolerance.map(|tolerance| tolerance.0),
         as_written: false,
     };
-    let (verification, provenance) = verified(context, store, &request)
+    let engines = Engines::open(&Environment { data: context.data() })?;
+    let (verification, provenance) = verified(context, store, &request, &engines)
         .with_context(|| format!("cannot verify {}", models.base.model.name))?;
     let rows: Vec<ModelRow> = models.asked.iter().map(|entry| entry.model.clone()).collect();
     let operators: Vec<OperatorRow> =
@@ -133,6 +135,17 @@ fn finish(
     artifact::write(&context.run, &operators, &provenance)?;
     artifact::write(&context.run, &verification.references, &provenance)?;
     artifact::write(&context.run, &verification.rows, &provenance)?;
+    let layers = InRun {
+        subjects: &subjects,
+        base: request.base,
+        asked: config.per_layer,
+        seed: plan.seed,
+        feeds: &plan.feeds,
+    };
+    let layers = layers.rows(store, &engines, &provenance)?;
+    if !layers.is_empty() {
+        artifact::write(&context.run, &layers, &provenance)?;
+    }
     Ok(outcome(context, models, &verification))
 }
 
@@ -141,8 +154,8 @@ fn verified(
     context: &Context,
     store: &Store,
     request: &Request<'_>,
+    engines: &Engines,
 ) -> Result<(Verification, Provenance)> {
-    let engines = Engines::open(&Environment { data: context.data() })?;
     if let Some((reason, hint)) = &engines.missing {
         say::warning(&format!("only one engine verifies: {reason}; {hint}"));
     }
@@ -151,13 +164,13 @@ fn verified(
         let (name, version) = engine.name.split_once(' ').unwrap_or((&engine.name, ""));
         provenance = provenance.with(&format!("engine.{name}"), version);
     }
-    let key = kept::key(request, &engines);
+    let key = kept::key(request, engines);
     let before = kept::get(store, &key);
     let note = if before.is_some() { " (verified before, taken from the store)" } else { "" };
     let verification = if let Some(verification) = before {
         verification
     } else {
-        let verification = verify(request, &engines)?;
+        let verification = verify(request, engines)?;
         kept::put(store, &key, &verification, &provenance);
         verification
     };

@@ -3,8 +3,10 @@
 //! [`compare`] and [`tolerance`] are arithmetic; [`inputs`] feeds models, with [`images`] among the inputs; [`engines`]
 //! runs them; [`judge`] says what is compared with what, [`against`] does so for [`expected`] answers from files, and
 //! `rows` turns both into rows; [`rounded`] gives a float16 model the roundings that engines on the processor leave out.
+//! Where something is wrong, [`per_layer`] names the first layer and [`arbiter`] the engine.
 
 pub mod against;
+pub mod arbiter;
 pub mod compare;
 pub mod engines;
 pub mod expected;
@@ -12,6 +14,7 @@ pub mod images;
 pub mod inputs;
 pub mod judge;
 pub mod kept;
+pub mod per_layer;
 pub mod rounded;
 mod rows;
 pub mod tolerance;

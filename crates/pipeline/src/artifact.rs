@@ -6,6 +6,7 @@
 //! | [`VerifyRow`] `verify` | onnx-export-verify | model × precision × reference × output × input set |
 //! | [`ReferenceRow`] `references` | onnx-export-verify | model × output × input set: the expected values |
 //! | [`OperatorRow`] `operators` | onnx-export-verify | model × operator |
+//! | [`LayerErrorRow`] `layer-errors` | onnx-export-verify | model × engine × inner value: where float16 departs |
 //! | [`EngineRow`] `engines` | engine-build | build |
 //! | [`LayerRow`] `layers` | engine-build | engine × layer |
 //! | [`CaseRow`] `cases` | runner | mode × round |
@@ -19,12 +20,14 @@
 
 mod build;
 mod judge;
+mod layers;
 mod measure;
 mod model;
 mod store;
 
 pub use build::{EngineRow, LayerRow};
 pub use judge::{ClaimRow, ComparisonRow, SummaryRow};
+pub use layers::LayerErrorRow;
 pub use measure::{CaseRow, TelemetryRow};
 pub use model::{ModelRow, OperatorRow, ReferenceRow, VerifyRow};
 pub use store::{
@@ -117,6 +120,7 @@ mod tests {
             schema::<VerifyRow>(),
             schema::<ReferenceRow>(),
             schema::<OperatorRow>(),
+            schema::<LayerErrorRow>(),
             schema::<EngineRow>(),
             schema::<LayerRow>(),
             schema::<CaseRow>(),

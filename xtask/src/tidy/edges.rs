@@ -8,16 +8,17 @@ use toml::{Table, Value};
 use crate::fault::Fault;
 
 /// Every member and the members it may depend on, in any way: normal, build or dev.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("stats", &[]),
     ("pipeline", &[]),
+    ("plot", &[]),
     ("tensorrt", &[]),
     ("tensorrt-fake", &["tensorrt"]),
     ("backend", &["tensorrt"]),
-    ("onnx-export-verify", &["pipeline", "backend"]),
+    ("onnx-export-verify", &["pipeline", "backend", "plot"]),
     ("engine-build", &["pipeline", "backend"]),
     ("runner", &["pipeline", "backend", "stats"]),
-    ("analysis", &["pipeline", "stats"]),
+    ("analysis", &["pipeline", "stats", "plot"]),
     ("xtask", &[]),
 ];
 

@@ -147,7 +147,7 @@ fn label(scene: &mut Scene, axis: &Axis, point: Point, y: f64, text: String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plot::scene::assert_legible;
+    use ::plot::scene::assert_legible;
 
     #[test]
     fn labels_stay_apart() {

@@ -2,9 +2,9 @@
 
 use stats::{Estimator, Moments, Share};
 
-use super::axis::{Axis, TimeUnit, nice_step};
+use super::axis::{Axis, nice_step};
 use super::scene::{Anchor, Ink, LABEL, SMALL, Scene, TITLE};
-use super::{Figure, draw_y, time_ticks};
+use super::{Figure, TimeUnit, draw_y, time_ticks};
 use crate::format::{count, duration, number, short_duration};
 
 /// What a histogram shows.
@@ -215,7 +215,7 @@ fn draw_marks(scene: &mut Scene, x: &Axis, marks: &[(&str, f64)]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plot::scene::assert_legible;
+    use ::plot::scene::assert_legible;
 
     fn sorted(n: usize, base: i64, spread: i64) -> Vec<i64> {
         let mut values: Vec<i64> =

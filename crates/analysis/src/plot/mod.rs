@@ -1,108 +1,13 @@
-//! Data → drawings. Every figure is a pure function of numbers; [`paint`] makes SVG and PNG of it.
+//! The drawings of a report. Every figure is a pure function of numbers; what they share is the crate `plot`.
 
-pub mod axis;
 pub mod comparison;
-pub mod font;
 pub mod histogram;
-pub mod paint;
 pub mod percentiles;
-pub mod scene;
 pub mod strip;
+mod time;
 pub mod timeline;
 
-use axis::{Axis, TimeUnit, labels};
-use scene::{Anchor, Ink, SMALL, Scene};
+pub use ::plot::{Figure, Painted, paint, paint_all};
+use ::plot::{axis, draw_x, draw_y, font, plain_ticks, scene};
 
-/// A drawing with the words that stand for it.
-#[derive(Clone, Debug)]
-pub struct Figure {
-    /// File name without extension.
-    pub file: String,
-    /// Short title.
-    pub title: String,
-    /// The main figures in words, for whoever does not see the drawing.
-    pub alt: String,
-    /// How to read it.
-    pub caption: String,
-    /// The drawing.
-    pub scene: Scene,
-}
-
-/// A figure in its two forms.
-#[derive(Clone, Debug)]
-pub struct Painted {
-    /// File name without extension.
-    pub file: String,
-    /// SVG for the report's page.
-    pub inline: String,
-    /// SVG file.
-    pub svg: String,
-    /// PNG file.
-    pub png: Vec<u8>,
-}
-
-/// Paints figures on as many threads as the machine has, in the order given.
-///
-/// # Errors
-/// A PNG that cannot be encoded, which is a bug.
-pub fn paint_all(figures: &[&Figure]) -> anyhow::Result<Vec<Painted>> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = figures.len().div_ceil(threads).max(1);
-    let parts: Vec<anyhow::Result<Vec<Painted>>> = std::thread::scope(|scope| {
-        let workers: Vec<_> = figures
-            .chunks(share)
-            .map(|part| scope.spawn(move || part.iter().map(|figure| paint_one(figure)).collect()))
-            .collect();
-        let join = |worker: std::thread::ScopedJoinHandle<'_, _>| {
-            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        workers.into_iter().map(join).collect()
-    });
-    let mut painted = Vec::with_capacity(figures.len());
-    for part in parts {
-        painted.extend(part?);
-    }
-    Ok(painted)
-}
-
-fn paint_one(figure: &Figure) -> anyhow::Result<Painted> {
-    Ok(Painted {
-        file: figure.file.clone(),
-        inline: paint::svg_inline(&figure.scene, &figure.title, &figure.alt),
-        svg: paint::svg_file(&figure.scene, &figure.title, &figure.alt),
-        png: paint::png(&figure.scene)?,
-    })
-}
-
-/// Ticks and labels of a horizontal axis below `bottom`, with grid lines up from there.
-fn draw_x(scene: &mut Scene, axis: &Axis, ticks: &[f64], words: &[String], top: f64, bottom: f64) {
-    for (tick, word) in ticks.iter().zip(words) {
-        let x = axis.at(*tick);
-        scene.line((x, top), (x, bottom), Ink::Grid, 1.0);
-        scene.text((x, bottom + 11.0), word, SMALL, Ink::Muted, Anchor::Middle);
-    }
-}
-
-/// Ticks and labels of a vertical axis left of `left`, with grid lines to the right from there.
-fn draw_y(scene: &mut Scene, axis: &Axis, ticks: &[f64], words: &[String], left: f64, right: f64) {
-    for (tick, word) in ticks.iter().zip(words) {
-        let y = axis.at(*tick);
-        scene.line((left, y), (right, y), Ink::Grid, 1.0);
-        scene.text((left - 6.0, y), word, SMALL, Ink::Muted, Anchor::End);
-    }
-}
-
-/// Ticks of a time axis with labels in one unit, and the unit.
-fn time_ticks(axis: &Axis, count: usize) -> (Vec<f64>, Vec<String>, &'static str) {
-    let unit = TimeUnit::of(axis.high());
-    let ticks = axis.ticks(count);
-    let words = unit.labels(&ticks);
-    (ticks, words, unit.name)
-}
-
-/// Ticks of a plain axis with their labels.
-fn plain_ticks(axis: &Axis, count: usize) -> (Vec<f64>, Vec<String>) {
-    let ticks = axis.ticks(count);
-    let words = labels(&ticks);
-    (ticks, words)
-}
+use time::{TimeUnit, time_ticks};

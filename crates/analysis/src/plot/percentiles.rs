@@ -212,7 +212,7 @@ fn draw_names(scene: &mut Scene, x: &Axis, y: &Axis, curves: &[&Curve<'_>], righ
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plot::scene::assert_legible;
+    use ::plot::scene::assert_legible;
 
     #[test]
     fn the_axis_stretches_the_tail() {

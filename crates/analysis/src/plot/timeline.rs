@@ -234,7 +234,7 @@ fn draw_bands(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plot::scene::{Shape, assert_legible};
+    use ::plot::scene::{Shape, assert_legible};
 
     fn data(sorted: &[i64], per_round: usize, rounds: usize, strips: Vec<Strip>) -> Data<'_> {
         let base = sorted[0];

@@ -1,7 +1,8 @@
 //! Which figures a report has, and the data of each.
 
+use ::plot::depth;
 use pipeline::Verdict;
-use pipeline::artifact::TelemetryRow;
+use pipeline::artifact::{LayerErrorRow, TelemetryRow};
 
 use crate::analyse::Analysis;
 use crate::load::Case;
@@ -211,4 +212,38 @@ pub fn percentiles(analysis: &Analysis) -> Option<Figure> {
         })
         .collect();
     percentiles::figure(&curves, Quantity::Response.name())
+}
+
+/// Error by depth of every model that was compared layer by layer.
+pub fn depth(analysis: &Analysis) -> Vec<Figure> {
+    let rows = &analysis.run.layer_errors;
+    let groups = rows.chunk_by(|a, b| {
+        (&a.model_digest, &a.engine, &a.reference) == (&b.model_digest, &b.engine, &b.reference)
+    });
+    groups
+        .enumerate()
+        .filter_map(|(place, rows)| {
+            let layers: Vec<depth::Layer> = rows.iter().map(layer).collect();
+            let first = rows.first()?;
+            let number = if place == 0 { String::new() } else { format!("-{}", place + 1) };
+            depth::figure(&depth::Data {
+                file: format!("layer-errors{number}"),
+                title: format!("Error by depth, {}", first.precision),
+                what: format!("{} against {}", first.engine, first.reference),
+                layers: &layers,
+            })
+        })
+        .collect()
+}
+
+fn layer(row: &LayerErrorRow) -> depth::Layer {
+    depth::Layer {
+        place: u32::try_from(row.layer).unwrap_or(u32::MAX),
+        name: row.name.clone(),
+        op_type: row.op_type.clone(),
+        error: row.error,
+        tolerance: row.tolerance,
+        finite: row.nan_count + row.inf_count == 0,
+        departs: row.departs,
+    }
 }

@@ -3,8 +3,8 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::model::{Block, Cell, Line, Report, Section, Table, Tone};
-use crate::plot::scene::Ink;
 use crate::plot::{Painted, paint};
+use ::plot::scene::Ink;
 
 /// The page's own style; colours of plots come from [`paint`].
 const STYLE: &str = include_str!("style.css");

@@ -301,10 +301,11 @@ fn add_background(analysis: &Analysis, provenance: &Provenance, draft: &mut Draf
             builds::words(analysis).map(Block::Text),
         ],
     );
+    let depth = draft.draw(figures::depth(analysis), false);
     draft.add(
         "verification",
         "Verification of the model",
-        vec![filled(facts::verification(analysis))],
+        vec![filled(facts::verification(analysis)), depth],
     );
     draft.add("environment", "Environment", vec![filled(facts::environment(analysis))]);
     let commands = words::reproduce(provenance).into_iter().map(Some).collect();

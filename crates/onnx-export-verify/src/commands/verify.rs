@@ -8,12 +8,13 @@ use clap::Args;
 use pipeline::artifact::VerifyRow;
 use pipeline::{Exit, Fault, Verdict};
 
-use super::environment;
+use super::{environment, per_layer};
 use crate::config::{DEFAULT_INPUT_SETS, Images, Tolerance};
 use crate::fp16::precision_of;
 use crate::verify::against::{AgainstExpected, against};
 use crate::verify::expected::Expected;
 use crate::verify::inputs::Plan;
+use crate::verify::per_layer::Fed;
 use crate::verify::tolerance::Depth;
 use crate::verify::{Engines, Request, Subject, verify};
 use crate::{fault, load, report, say};
@@ -56,9 +57,12 @@ pub struct VerifyArgs {
     /// which shows that a disagreement is found.
     #[arg(long)]
     as_written: bool,
-    /// Compare layer by layer.
+    /// Compare layer by layer: where float16 departs from float32, and where the engines part.
     #[arg(long)]
     per_layer: bool,
+    /// Where `--per-layer` draws error by depth.
+    #[arg(long, value_name = "FILE.svg|FILE.png", requires = "per_layer")]
+    plot: Option<PathBuf>,
     /// Print the comparisons as JSON.
     #[arg(long)]
     json: bool,
@@ -66,11 +70,13 @@ pub struct VerifyArgs {
 
 /// Runs `verify`.
 pub(super) fn run(args: &VerifyArgs) -> Result<Exit> {
-    refuse_what_is_missing(args)?;
     let subject = subject(&args.model, &args.shapes)?;
     let engines = Engines::open(&environment().1)?;
     if let Some((reason, hint)) = &engines.missing {
         say::warning(&format!("only one engine verifies: {reason}; {hint}"));
+    }
+    if args.per_layer {
+        return layer_by_layer(args, &subject, &engines);
     }
     let expected = args.against.as_deref().filter(|path| Expected::is(path));
     let (rows, base) = match expected {
@@ -111,23 +117,12 @@ fn against_model(
         Some(path) => self::subject(path, &args.shapes)?,
         None => subject.clone(),
     };
-    let distributions = match args.distributions.as_slice() {
-        [] => Distribution::ALL.to_vec(),
-        some => some.to_vec(),
-    };
-    let plan = Plan {
-        distributions,
-        sets: args.input_sets as usize,
-        seed: args.seed.into(),
-        photos: args.images.read(Path::new("."))?,
-        feeds: Feeds { fixed: args.inputs.iter().cloned().collect(), ..Feeds::default() },
-    };
     let request = Request {
         subjects: std::slice::from_ref(subject),
         base: &base,
         alternative: &|| Ok(None),
         shapes: &args.shapes,
-        inputs: &plan.inputs(),
+        inputs: &plan(args)?.inputs(),
         tolerance: given(args),
         as_written: args.as_written,
     };
@@ -151,12 +146,38 @@ fn against_expected(
     against(&request, engines)
 }
 
-fn refuse_what_is_missing(args: &VerifyArgs) -> Result<()> {
-    if args.per_layer {
-        let message = "--per-layer: comparing layer by layer is not there yet";
-        return Err(Fault::config(message).hint("leave it out to compare outputs").into());
+fn layer_by_layer(args: &VerifyArgs, subject: &Subject, engines: &Engines) -> Result<Exit> {
+    if args.against.as_deref().is_some_and(Expected::is) {
+        let message = "--per-layer compares with a model; expected outputs have no layers";
+        return Err(Fault::config(message).hint("give an .onnx file to --against").into());
     }
-    Ok(())
+    let base = args.against.as_deref().map(|path| self::subject(path, &args.shapes)).transpose()?;
+    let asked = per_layer::Asked {
+        subject,
+        base: base.as_ref(),
+        fed: Fed {
+            shapes: &args.shapes,
+            inputs: &plan(args)?.inputs(),
+            as_written: args.as_written,
+        },
+        plot: args.plot.as_deref(),
+        json: args.json,
+    };
+    per_layer::run(&asked, engines)
+}
+
+fn plan(args: &VerifyArgs) -> Result<Plan> {
+    let distributions = match args.distributions.as_slice() {
+        [] => Distribution::ALL.to_vec(),
+        some => some.to_vec(),
+    };
+    Ok(Plan {
+        distributions,
+        sets: args.input_sets as usize,
+        seed: args.seed.into(),
+        photos: args.images.read(Path::new("."))?,
+        feeds: Feeds { fixed: args.inputs.iter().cloned().collect(), ..Feeds::default() },
+    })
 }
 
 fn subject(path: &Path, shapes: &[(String, Vec<usize>)]) -> Result<Subject> {

@@ -1,9 +1,11 @@
 //! The engines that give answers: ONNX Runtime when its library is there, and rten, which always is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use backend::{Backend, BackendId, ElementType, Environment, OpenOptions, Precision, TensorSpec};
+use backend::{
+    Backend, BackendId, ElementType, Environment, OpenOptions, Precision, Session, TensorSpec,
+};
 
 use super::inputs::Inputs;
 use super::tolerance::Depth;
@@ -103,6 +105,20 @@ impl Engine {
     /// Whether it is ONNX Runtime.
     pub fn is_onnxruntime(&self) -> bool {
         self.backend.id() == BackendId::OnnxruntimeCpu
+    }
+
+    /// Opens a model whose graph is run as it stands in the file, for comparing inner values.
+    pub fn open_plain(
+        &self,
+        path: &Path,
+        feeding: &Feeding<'_>,
+    ) -> backend::Result<Box<dyn Session>> {
+        let options = options(&Feeding { optimise: false, ..*feeding });
+        if feeding.as_written && self.backend.id() == BackendId::Rten {
+            backend::open_as_written_on_rten(path, &options)
+        } else {
+            self.backend.open_model(path, &options)
+        }
     }
 
     /// Runs a model on every input set that fits it.

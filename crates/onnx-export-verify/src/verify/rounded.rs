@@ -18,7 +18,7 @@
 
 mod arithmetic;
 mod graph;
-mod types;
+pub(super) mod types;
 mod values;
 
 use anyhow::Result;
@@ -29,8 +29,8 @@ use pipeline::Fault;
 
 use graph::Walk;
 
-const F32: i32 = DataType::Float as i32;
-const F16: i32 = DataType::Float16 as i32;
+pub(super) const F32: i32 = DataType::Float as i32;
+pub(super) const F16: i32 = DataType::Float16 as i32;
 /// The first operator set whose `Where`, `Less` and `Max` the arithmetic can use.
 const ARITHMETIC_OPSET: i64 = 9;
 

@@ -10,10 +10,10 @@ use backend::onnx::shape::{self, Shapes};
 use backend::onnx::tensor::is_float;
 
 /// Element types by name; what is absent or 0 is not known.
-pub(super) type Types = HashMap<String, i32>;
+pub(in crate::verify) type Types = HashMap<String, i32>;
 
 /// Types of everything that is visible in a graph: what is outside of it, and its own values.
-pub(super) fn visible(model: &ModelProto, graph: &GraphProto, outside: &Types) -> Types {
+pub(in crate::verify) fn visible(model: &ModelProto, graph: &GraphProto, outside: &Types) -> Types {
     let mut types = outside.clone();
     for value in graph.input.iter().chain(&graph.value_info).chain(&graph.output) {
         let element = type_and_dims(value).0;

@@ -170,7 +170,9 @@ pub fn extent(x: f64, width: f64, anchor: Anchor) -> (f64, f64) {
 }
 
 /// Panics when texts of a drawing leave it or lie upon each other; for tests of every figure.
-#[cfg(test)]
+///
+/// # Panics
+/// As it says.
 pub fn assert_legible(scene: &Scene) {
     let boxes = scene.text_boxes();
     for (k, (a, text)) in boxes.iter().enumerate() {

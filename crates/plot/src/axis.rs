@@ -2,8 +2,6 @@
 //!
 //! Logarithms come from `libm`, so that a plot is the same to the byte on every platform.
 
-use crate::format::unit_of;
-
 /// A straight map from values to px.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Axis {
@@ -65,6 +63,11 @@ impl Axis {
         (self.low..=self.high).contains(&value)
     }
 
+    /// The smallest value.
+    pub fn low(&self) -> f64 {
+        self.low
+    }
+
     /// The largest value.
     pub fn high(&self) -> f64 {
         self.high
@@ -101,28 +104,6 @@ fn steps_between(low: f64, high: f64, steps: &[f64]) -> Vec<f64> {
         exponent += 1;
     }
     ticks
-}
-
-/// The unit of an axis of times that reaches up to `high` ns, and tick labels in it.
-#[derive(Clone, Copy, Debug)]
-pub struct TimeUnit {
-    /// ns in one unit.
-    pub scale: f64,
-    /// Its name.
-    pub name: &'static str,
-}
-
-impl TimeUnit {
-    /// The unit for times up to `high` ns.
-    pub fn of(high: f64) -> Self {
-        let (scale, name) = unit_of(high);
-        Self { scale, name }
-    }
-
-    /// Labels of ticks in ns, all with the decimals that tell them apart.
-    pub fn labels(self, ticks: &[f64]) -> Vec<String> {
-        labels(&ticks.iter().map(|tick| tick / self.scale).collect::<Vec<_>>())
-    }
 }
 
 /// Labels of ticks with the fewest decimals that are exact to a thousandth of a step.
@@ -167,10 +148,5 @@ mod tests {
         assert_eq!(labels(&[0.0, 0.5, 1.0]), ["0.0", "0.5", "1.0"]);
         assert_eq!(labels(&[40.0, 45.0]), ["40", "45"]);
         assert_eq!(labels(&[2.05, 2.0525]), ["2.0500", "2.0525"]);
-        let unit = TimeUnit::of(2_000_000.0);
-        assert_eq!(
-            (unit.name, unit.labels(&[1.5e6, 2e6])),
-            ("ms", vec!["1.5".into(), "2.0".into()])
-        );
     }
 }
