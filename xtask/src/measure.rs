@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod export;
+mod fp16;
 mod golden;
 mod memcheck;
 mod mutate;
@@ -15,6 +16,8 @@ mod python;
 pub(crate) enum Command {
     /// Time of `pipeline --check`, with the programs called directly and through cargo
     Check(check::Args),
+    /// Float16 conversion against onnxconverter-common, on every model at hand
+    Fp16(fp16::Args),
     /// One build under valgrind: errors and lost memory of our own
     Memcheck(memcheck::Args),
     /// Damaged models into TensorRT-RTX: nothing may end but the one build, no memory may leak
@@ -37,6 +40,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<u8> {
         Command::Build(args) => build::run(args),
         Command::Check(args) => check::run(args),
         Command::Export(args) => export::run(args),
+        Command::Fp16(args) => fp16::run(args),
         Command::Golden(args) => golden::run(args),
         Command::Memcheck(args) => memcheck::run(args),
         Command::Mutate(args) => mutate::run(args),

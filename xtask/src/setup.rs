@@ -131,6 +131,19 @@ pub(crate) fn torch(project: &Project) -> anyhow::Result<PathBuf> {
     torch::install(project)
 }
 
+/// An environment with onnxconverter-common and what judges its models, for comparisons; returns its Python.
+pub(crate) fn converters(project: &Project) -> anyhow::Result<PathBuf> {
+    venv::install(
+        project,
+        &Venv {
+            folder: "fp16-venv",
+            title: "environment with onnxconverter-common",
+            megabytes: 60,
+            requirements: include_str!("../fp16-requirements.txt"),
+        },
+    )
+}
+
 /// The environment of the notebook; returns its Python.
 pub(crate) fn notebook(project: &Project) -> anyhow::Result<PathBuf> {
     notebook::install(project)

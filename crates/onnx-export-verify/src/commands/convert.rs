@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use anyhow::Result;
 use backend::Precision;
 use backend::onnx::external::{External, save_split};
+use backend::onnx::file::inline_external;
 use clap::Args;
 use pipeline::{Exit, Fault};
 use serde_json::json;
 
 use crate::fp16::{self, Io, OnOverflow, Options};
-use crate::{fault, say};
+use crate::verify::rounded::{Rounding, rounded_by};
+use crate::{fault, load, say};
 
 /// Arguments of `convert`.
 #[derive(Args, Debug)]
@@ -35,6 +37,10 @@ pub struct ConvertArgs {
     /// Write the weights into FILE.data; without it, only when one file would exceed 2 GiB.
     #[arg(long)]
     external_data: bool,
+    /// Write the float32 twin in which every activation is rounded to float16: what a device that computes in
+    /// float16 answers, for an engine that does not (ONNX Runtime with its optimisations off).
+    #[arg(long)]
+    twin: bool,
     /// Print what was done as one line of JSON.
     #[arg(long)]
     json: bool,
@@ -48,6 +54,9 @@ pub(super) fn run(args: &ConvertArgs) -> Result<Exit> {
     }
     let options = Options { io: args.io, block: args.block.clone(), on_overflow: args.on_overflow };
     let (model, out) = (args.model.display(), args.out.display());
+    if args.twin {
+        return twin(args, &options);
+    }
     let (half, report) = say::while_working(format!("converting {model}"), || {
         fp16::convert_file(&args.model, &options)
     })?;
@@ -63,5 +72,22 @@ pub(super) fn run(args: &ConvertArgs) -> Result<Exit> {
         report["external_data"] = json!(data);
         say::data(&report.to_string());
     }
+    Ok(Exit::Ok)
+}
+
+/// Writes the twin of a float16 model, or of what a float32 model is converted to.
+fn twin(args: &ConvertArgs, options: &Options) -> Result<Exit> {
+    let mut model = load(&args.model)?;
+    let half = if fp16::precision_of(&model) == Precision::Fp16 {
+        inline_external(&args.model, &mut model).map_err(fault)?;
+        model
+    } else {
+        drop(model);
+        fp16::convert_file(&args.model, options)?.0
+    };
+    save_split(&args.out, rounded_by(&half, Rounding::Casts)?, External::WhenTooLarge)
+        .map_err(fault)?;
+    let (model, out) = (args.model.display(), args.out.display());
+    say::line(&format!("{model} fp16, rounded activations in float32 → {out}"));
     Ok(Exit::Ok)
 }
