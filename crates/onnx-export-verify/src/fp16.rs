@@ -46,7 +46,7 @@ pub use reason::Reason;
 pub use report::{Left, Loss, Report, Weights};
 
 /// Raised when the same model converts to another file; part of the store's key.
-pub const CONVERTER_VERSION: u32 = 2;
+pub const CONVERTER_VERSION: u32 = 3;
 
 const F32: i32 = DataType::Float as i32;
 const F16: i32 = DataType::Float16 as i32;

@@ -5,6 +5,8 @@
 mod bad_input;
 #[path = "it/checkpoints.rs"]
 mod checkpoints;
+#[path = "it/convert.rs"]
+mod convert;
 #[path = "it/models.rs"]
 mod models;
 #[path = "it/run.rs"]

@@ -8,7 +8,7 @@ use std::mem;
 use std::path::Path;
 
 use anyhow::Result;
-use backend::onnx::node::{attr_int, node as new_node};
+use backend::onnx::node::attr_int;
 use backend::onnx::proto::{GraphProto, NodeProto, TensorProto};
 
 use super::facts::{Body, Facts};
@@ -17,7 +17,6 @@ use super::types::{is_half_or_single, redeclare, type_attribute};
 use super::weights::{Rounding, put_value, take_constant, take_fill};
 use super::{F16, F32, external};
 pub(super) use names::Names;
-use names::cast;
 
 /// A graph that is being made.
 #[derive(Debug, Default)]
@@ -210,7 +209,8 @@ impl<'a> Rewriter<'a> {
         let wanted = if wanted == F16 { F16 } else { F32 };
         let source = self.source(root);
         let name = self.names.cast(self.facts, self.plan, root, wanted);
-        self.frame.nodes.push(cast(&source, &name, wanted));
+        let node = self.names.cast_node(&source, &name, wanted);
+        self.frame.nodes.push(node);
         name
     }
 
@@ -237,10 +237,12 @@ impl<'a> Rewriter<'a> {
         }
         let name = self.facts.values[value].name.clone();
         if let Some(source) = self.names.found(root, wanted) {
-            self.frame.nodes.push(identity(&source, &name));
+            let node = self.names.copy_node(&source, &name);
+            self.frame.nodes.push(node);
         } else {
             let source = self.source(root);
-            self.frame.nodes.push(cast(&source, &name, wanted));
+            let node = self.names.cast_node(&source, &name, wanted);
+            self.frame.nodes.push(node);
             self.names.set(root, wanted, name.clone());
         }
         self.names.state(&name, value, wanted);
@@ -297,7 +299,8 @@ impl<'a> Rewriter<'a> {
             if is_half_or_single(wanted) {
                 if self.plan.found[self.plan.root(value)] == Found::Other && wanted == F16 {
                     let half = self.names.unused(&format!("{name}_f16"));
-                    self.frame.nodes.push(cast(&name, &half, F16));
+                    let node = self.names.cast_node(&name, &half, F16);
+                    self.frame.nodes.push(node);
                     name = half;
                 }
                 redeclare(info, wanted);
@@ -305,7 +308,8 @@ impl<'a> Rewriter<'a> {
             let made = self.frame.nodes.iter().any(|node| node.output.contains(&name));
             if !made || given.contains(&name) {
                 let copy = self.names.unused(&format!("{name}_out"));
-                self.frame.nodes.push(identity(&name, &copy));
+                let node = self.names.copy_node(&name, &copy);
+                self.frame.nodes.push(node);
                 name = copy;
             }
             given.insert(name.clone());
@@ -327,8 +331,4 @@ impl<'a> Rewriter<'a> {
             }
         }
     }
-}
-
-fn identity(from: &str, to: &str) -> NodeProto {
-    new_node("Identity", &format!("{to}/Identity"), &[from], &[to], vec![])
 }

@@ -140,7 +140,9 @@ def judge(shapes, seeds, source, *candidates):
             found["bytes"] = model.ByteSize()
         try:
             own = session(path, not twin)
-            found["error"] = max(errors(own.run(None, fed), out) for fed, out in zip(runs, expected))
+            error = max(errors(own.run(None, fed), out) for fed, out in zip(runs, expected))
+            # infinity is no JSON
+            found.update({"error": error} if error < float("inf") else {"failed": "an output is not finite"})
         except Exception as error:
             found["failed"] = first_line(error)
         answer[label] = found

@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use backend::onnx::node::{attr_int, node as new_node};
 use backend::onnx::proto::{GraphProto, NodeProto, ValueInfoProto};
 
+use crate::fp16::F16;
 use crate::fp16::facts::Facts;
 use crate::fp16::plan::{Found, Plan, type_of};
 use crate::fp16::types::{is_half_or_single, redeclare};
-use crate::fp16::{F16, F32};
 
 /// Names by value and type.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(in crate::fp16) struct Names {
     /// What is known in each open scope alone: forgotten when it is left.
     scopes: Vec<Vec<(usize, usize)>>,
     used: HashSet<String>,
+    nodes: HashSet<String>,
     /// Casts that have taken the name of a value that was one.
     taken: HashSet<usize>,
     /// The old value and the type behind each new name.
@@ -41,6 +42,7 @@ impl Names {
             made: Vec::with_capacity(facts.values.len()),
             scopes: Vec::new(),
             used: facts.values.iter().map(|value| value.name.clone()).collect(),
+            nodes: facts.nodes.iter().map(|node| node.name.clone()).collect(),
             taken: HashSet::new(),
             stated: HashMap::new(),
         };
@@ -141,6 +143,26 @@ impl Names {
         candidate
     }
 
+    /// A cast, under a name that no node has: engines refuse two of one name.
+    pub(super) fn cast_node(&mut self, from: &str, to: &str, element: i32) -> NodeProto {
+        let kind = if element == F16 { "ToFloat16" } else { "ToFloat32" };
+        let attributes = vec![attr_int("to", element.into())];
+        new_node("Cast", &self.node_name(from, kind), &[from], &[to], attributes)
+    }
+
+    /// A copy of a value.
+    pub(super) fn copy_node(&mut self, from: &str, to: &str) -> NodeProto {
+        new_node("Identity", &self.node_name(to, "Identity"), &[from], &[to], vec![])
+    }
+
+    fn node_name(&mut self, value: &str, kind: &str) -> String {
+        let mut name = format!("{value}/{kind}");
+        while !self.nodes.insert(name.clone()) {
+            name.push('_');
+        }
+        name
+    }
+
     /// The old value and the type behind a new name.
     pub(in crate::fp16) fn stated(&self, name: &str) -> Option<(usize, i32)> {
         self.stated.get(name).copied()
@@ -154,13 +176,6 @@ impl Names {
             }
         }
     }
-}
-
-/// A cast under a name that says where it stands.
-pub(super) fn cast(from: &str, to: &str, data_type: i32) -> NodeProto {
-    let own = to.ends_with("_f16") || to.ends_with("_f32");
-    let name = format!("{}/Cast", if own { to } else { from });
-    new_node("Cast", &name, &[from], &[to], vec![attr_int("to", data_type.into())])
 }
 
 /// Renames a value of an outer graph in the bodies of a node, except where a body has one of that name itself.
@@ -184,5 +199,3 @@ fn defines(graph: &GraphProto, name: &str) -> bool {
         || graph.initializer.iter().any(|weight| weight.name == name)
         || graph.node.iter().any(|node| node.output.iter().any(|output| output == name))
 }
-
-const _: () = assert!(slot(F16) == 0 && slot(F32) == 1);

@@ -178,3 +178,12 @@ fn names_that_are_taken_are_not_given_again() {
     assert_eq!(lines[0], "x Cast x_f16_");
     assert_eq!(lines[3..], ["y_f16 Relu y_f16_", "y_f16_ Cast y"]);
 }
+
+#[test]
+fn no_two_nodes_have_one_name() {
+    let mut first = relu("x", "r");
+    first.name = "x/ToFloat16".to_owned();
+    let (_, model, _) = converted(vec![first, relu("r", "y")], vec![]);
+    let names: Vec<String> = model.graph.unwrap().node.into_iter().map(|node| node.name).collect();
+    assert_eq!(names, ["x/ToFloat16_", "x/ToFloat16", "y", "y_f16/ToFloat32"]);
+}
