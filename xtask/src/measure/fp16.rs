@@ -116,6 +116,7 @@ fn print(label: &str, found: &Finding) {
             error(who.error),
             error(who.rounded)
         ));
+        // the twin of a model that no engine takes shows what it would answer if it were mended
         if !who.wrong.is_empty() {
             ui::data(&format!("    {}", who.wrong));
         }

@@ -68,10 +68,12 @@ impl Finding {
             (None, Some(_)) => true,
             (_, None) => false,
         };
-        self.ours.wrong.is_empty()
-            && (self.fewer.is_empty() || !self.theirs.wrong.is_empty())
-            && !larger(self.ours.error, self.theirs.error)
-            && !larger(self.ours.rounded, self.theirs.rounded)
+        // a model that is not valid has no numbers to be compared with, nor operators that work
+        let invalid = !self.theirs.wrong.is_empty();
+        let behind = !self.fewer.is_empty()
+            || larger(self.ours.error, self.theirs.error)
+            || larger(self.ours.rounded, self.theirs.rounded);
+        self.ours.wrong.is_empty() && (invalid || !behind)
     }
 }
 
