@@ -7,11 +7,11 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use backend::onnx::node::{attribute, is_default_domain, tensor};
+use backend::onnx::node::is_default_domain;
 use backend::onnx::proto::{GraphProto, ModelProto, NodeProto, TensorProto};
 
 use super::schema::{Kind, Schema};
-use super::types::{Library, declared};
+use super::types::{Library, declared, is_dense, name_of};
 
 /// One value.
 #[derive(Debug)]
@@ -291,20 +291,4 @@ impl<'a> Reader<'a> {
             };
         }
     }
-}
-
-/// The name of a node in messages: its own, else that of what it makes.
-fn name_of(node: &NodeProto) -> String {
-    if !node.name.is_empty() {
-        return node.name.clone();
-    }
-    node.output.iter().find(|name| !name.is_empty()).cloned().unwrap_or_default()
-}
-
-/// Whether a `Constant` holds a dense float32 tensor.
-fn is_dense(node: &NodeProto) -> bool {
-    tensor(node, "value").map_or_else(
-        || ["value_float", "value_floats"].iter().any(|name| attribute(node, name).is_some()),
-        |value| value.data_type == super::F32,
-    )
 }

@@ -185,3 +185,19 @@ pub(super) fn redeclare(info: &mut ValueInfoProto, element: i32) {
 pub(super) fn is_half_or_single(element: i32) -> bool {
     element == F32 || element == F16
 }
+
+/// The name of a node in messages: its own, else that of what it makes.
+pub(super) fn name_of(node: &NodeProto) -> String {
+    if !node.name.is_empty() {
+        return node.name.clone();
+    }
+    node.output.iter().find(|name| !name.is_empty()).cloned().unwrap_or_default()
+}
+
+/// Whether a `Constant` holds a dense float32 tensor.
+pub(super) fn is_dense(node: &NodeProto) -> bool {
+    tensor(node, "value").map_or_else(
+        || ["value_float", "value_floats"].iter().any(|name| attribute(node, name).is_some()),
+        |value| value.data_type == F32,
+    )
+}
