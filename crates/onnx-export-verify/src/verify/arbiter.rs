@@ -9,6 +9,7 @@ pub mod evaluate;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 use anyhow::Result;
 use backend::Precision;
@@ -21,6 +22,7 @@ use super::engines::Engine;
 use super::inputs::InputSet;
 use super::per_layer::{Fed, Names, Opened, Side, engines_depart, node_tolerance};
 use super::rounded::types::{Types, visible};
+use crate::{fault, load};
 use evaluate::{Kind, Tensor, evaluate, of_proto};
 
 /// What the arbiter found.
@@ -86,6 +88,19 @@ impl fmt::Display for Judgement {
             ([wrong], None) => write!(f, "{wrong} is wrong at {at} ({})", distances()),
             (_, None) => write!(f, "both engines are wrong at {at} ({})", distances()),
         }
+    }
+}
+
+/// What the arbiter says of two engines that disagree about the model in a file; what hinders it is said too.
+pub fn sentence(path: &Path, engines: [&Engine; 2], fed: &Fed<'_>) -> String {
+    let judged = || -> Result<Judgement> {
+        let mut model = load(path)?;
+        backend::onnx::file::inline_external(path, &mut model).map_err(fault)?;
+        arbitrate(&model, engines, fed)
+    };
+    match judged() {
+        Ok(judgement) => format!("arbiter: {judgement}"),
+        Err(why) => format!("arbiter: undecided, {why:#}"),
     }
 }
 

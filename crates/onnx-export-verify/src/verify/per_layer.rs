@@ -133,7 +133,8 @@ pub struct Fed<'a> {
     pub as_written: bool,
 }
 
-/// Do the engines agree? One model on two engines, as its graph is written.
+/// Do the engines agree? One model on two engines, as its graph is written; a float16 model widened to float32,
+/// since rten takes float16 for that.
 ///
 /// # Errors
 /// Exit 2: an engine cannot run the model.
@@ -143,9 +144,10 @@ pub fn engines_depart(
     fed: &Fed<'_>,
     names: &Names,
 ) -> Result<LayerErrors> {
+    let wide = widened(model)?;
     let request = Request {
-        reference: Side { model, engine: reference },
-        subject: Side { model, engine },
+        reference: Side { model: &wide, engine: reference },
+        subject: Side { model: &wide, engine },
         precision: Precision::Fp32,
         fed: *fed,
     };

@@ -1,3 +1,5 @@
+//! Planted and known disagreements of two engines.
+
 use backend::Environment;
 use backend::input::{Distribution, Feeds};
 use backend::onnx::node::{attr_int, attr_ints, node, value_info};

@@ -47,7 +47,10 @@ fn layers(model: &ModelProto) -> Vec<(&NodeProto, &str)> {
 }
 
 fn outputs(node: &NodeProto) -> impl Iterator<Item = &str> {
-    node.output.iter().map(String::as_str).filter(|name| !name.is_empty())
+    // masks and statistics of training mean nothing in inference
+    let first_only = matches!(node.op_type.as_str(), "Dropout" | "BatchNormalization");
+    let most = if first_only { 1 } else { node.output.len() };
+    node.output.iter().take(most).map(String::as_str).filter(|name| !name.is_empty())
 }
 
 /// Values that both models have: by name, or, when names do not agree, by their order when both have the same

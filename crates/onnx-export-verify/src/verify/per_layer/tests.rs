@@ -1,3 +1,5 @@
+//! Planted overflows and differences, and values that are paired.
+
 use backend::Environment;
 use backend::input::{Distribution, Feeds};
 use backend::onnx::node::{node, value_info};

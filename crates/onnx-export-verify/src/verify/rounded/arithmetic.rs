@@ -60,9 +60,10 @@ pub(super) fn nodes(from: &str, to: &str, prefix: &str) -> Vec<NodeProto> {
 
 /// Rounds `from` into `to` by a cast to float16 and one back.
 pub(super) fn casts(from: &str, to: &str) -> Vec<NodeProto> {
-    let half = format!("{to}/half");
+    // converters name their casts `…/Cast`, and no two nodes may share a name
+    let half = format!("{to}/round/half");
     let cast = |from: &str, to: &str, element: i32| {
-        node("Cast", &format!("{to}/Cast"), &[from], &[to], vec![attr_int("to", element.into())])
+        node("Cast", &format!("{to}/round"), &[from], &[to], vec![attr_int("to", element.into())])
     };
     vec![cast(from, &half, F16), cast(&half, to, F32)]
 }

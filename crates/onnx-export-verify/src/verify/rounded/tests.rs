@@ -1,3 +1,5 @@
+//! The twin against the crate `half`, through the engines.
+
 use backend::onnx::node::{attr_int, node, value_info};
 use backend::onnx::proto::{AttributeProto, AttributeType, OperatorSetIdProto, TensorProto};
 use backend::onnx::shape::Dim;
@@ -27,7 +29,9 @@ fn model(opset: i64, graph: GraphProto) -> ModelProto {
 fn through_half(n: usize, nodes: Vec<NodeProto>, weights: Vec<TensorProto>) -> ModelProto {
     let dims = [Dim::Fixed(n)];
     let cast = |from: &str, to: &str, element: i32| {
-        node("Cast", to, &[from], &[to], vec![attr_int("to", element.into())])
+        // as converters name theirs
+        let name = format!("{to}/Cast");
+        node("Cast", &name, &[from], &[to], vec![attr_int("to", element.into())])
     };
     let mut all = vec![cast("x", "h", F16)];
     all.extend(nodes);

@@ -1,3 +1,5 @@
+//! What the evaluator must get right, and ONNX's own tests of operators.
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
