@@ -6,6 +6,9 @@ use pipeline::artifact::VerifyRow;
 
 use crate::verify::Subject;
 
+/// Most outputs whose failure is told.
+const MOST_FAILURES: usize = 6;
+
 /// Where the tolerance of a precision comes from.
 pub fn tolerance_line(base: &Subject, given: Option<f64>, precision: Precision) -> String {
     match given {
@@ -50,8 +53,10 @@ fn line(group: &[&VerifyRow]) -> String {
     };
     let unit = if row.equal_share.is_some() { "of the elements" } else { "of the scale" };
     let given = if row.tolerance_from == "given" { " (given)" } else { "" };
-    let note = match (verdict, group.iter().find_map(|row| row.reasons.first())) {
-        (Verdict::Uncertified, Some(reason)) => format!("; {reason}"),
+    // of what failed the reasons follow in a line of their own
+    let worst = group.iter().find(|row| row.verdict == Verdict::Uncertified);
+    let note = match worst.and_then(|row| row.reasons.first()) {
+        Some(reason) if verdict == Verdict::Uncertified => format!("; {reason}"),
         _ => String::new(),
     };
     let metrics = metrics(group);
@@ -109,19 +114,28 @@ fn inputs(group: &[&VerifyRow]) -> String {
     format!("{} {plural} ({})", group.len(), kinds.join(", "))
 }
 
-/// Each reason of a failure once, with the input that showed it first.
+/// Why it failed: for each model, engine and output the reasons of the first input that failed, and how many others did.
 pub fn failures(rows: &[VerifyRow]) -> Vec<String> {
-    let failed = rows.iter().filter(|row| row.verdict == Verdict::Failed);
-    let mut lines: Vec<String> = failed
-        .flat_map(|row| {
-            let head = format!("{}, {}", row.precision, row.input_set);
-            row.reasons.iter().map(move |reason| format!("{head}: {reason}"))
-        })
-        .collect();
-    let more = lines.len().saturating_sub(6);
-    lines.truncate(6);
+    let mut groups: Vec<(&VerifyRow, usize)> = Vec::new();
+    for row in rows.iter().filter(|row| row.verdict == Verdict::Failed) {
+        match groups.iter_mut().find(|(first, _)| identity(first) == identity(row)) {
+            Some((_, others)) => *others += 1,
+            None => groups.push((row, 0)),
+        }
+    }
+    let line = |(row, others): &(&VerifyRow, usize)| {
+        let others = match others {
+            0 => String::new(),
+            1 => ", and one other input".to_owned(),
+            n => format!(", and {n} other inputs"),
+        };
+        format!("{}, {}{others}: {}", row.precision, row.input_set, row.reasons.join("; "))
+    };
+    let mut lines: Vec<String> = groups.iter().map(line).collect();
+    let more = lines.len().saturating_sub(MOST_FAILURES);
+    lines.truncate(MOST_FAILURES);
     if more > 0 {
-        lines.push(format!("and {more} more, see verify.parquet"));
+        lines.push(format!("and {more} more outputs, see verify.parquet"));
     }
     lines
 }

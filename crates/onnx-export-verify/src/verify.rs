@@ -8,6 +8,7 @@
 pub mod against;
 pub mod arbiter;
 pub mod compare;
+mod dispute;
 pub mod engines;
 pub mod expected;
 pub mod images;

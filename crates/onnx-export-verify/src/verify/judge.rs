@@ -14,10 +14,9 @@ use backend::Precision;
 use pipeline::artifact::{ReferenceRow, VerifyRow};
 use pipeline::{Fault, Verdict};
 
-use super::arbiter;
+use super::dispute;
 use super::engines::{Answers, Engine, Engines, Feeding, Subject};
 use super::inputs::Inputs;
-use super::per_layer::Fed;
 use super::rows::{Context, uncertify};
 use super::twin;
 use crate::{fault, say};
@@ -154,24 +153,15 @@ pub(super) fn nobody(subject: &Subject, runs: &Runs<'_>, engines: &Engines) -> F
     }
 }
 
-/// Which of two engines is wrong, on the input that showed it first.
-fn arbitrated(request: &Request<'_>, row: &VerifyRow, engines: [&Engine; 2]) -> String {
-    let mut inputs = request.inputs.clone();
-    inputs.list.retain(|set| set.label == row.input_set);
-    let fed = Fed { shapes: request.shapes, inputs: &inputs, as_written: request.as_written };
-    arbiter::sentence(&request.base.path, engines, &fed)
-}
-
 /// The base against itself on another engine, else as another graph, else against nothing.
 fn base_rows(context: &Context<'_>, runs: &Runs<'_>, engines: &Engines) -> Result<Vec<VerifyRow>> {
     let request = context.request;
     let (first, reference) = &runs.done[0];
     if runs.done.len() > 1 {
-        let name = format!("{}, {}", first.name, context.subject.label);
-        let mut rows = context.all(&runs.done[1..], &name, reference)?;
-        if let Some(row) = rows.iter_mut().find(|row| row.verdict == Verdict::Failed) {
-            row.reasons.insert(0, arbitrated(request, row, [first, runs.done[1].0]));
-        }
+        let (subject, others) = (context.subject, &runs.done[1..]);
+        let name = format!("{}, {}", first.name, subject.label);
+        let mut rows = context.all(others, &name, reference)?;
+        dispute::settle(&mut rows, request, subject, (first, others));
         return Ok(rows);
     }
     if let Some(other) = (request.alternative)()? {

@@ -45,7 +45,12 @@ pub(super) fn answers(
         let twin = Subject { path: path.clone(), label: label.clone(), ..subject.clone() };
         let text = format!("running {label} on {}", engine.name);
         match say::while_working(text, || engine.answers(&twin, &feeding)) {
-            Ok(answers) => return Ok(Ok((format!("{}{SUFFIX}", engine.name), answers))),
+            Ok(answers) => {
+                for why in &why {
+                    say::warning(&format!("{label}: {why}"));
+                }
+                return Ok(Ok((format!("{}{SUFFIX}", engine.name), answers)));
+            }
             Err(error) => why.push(format!("{}: {error}", engine.name)),
         }
     }

@@ -134,7 +134,9 @@ fn an_engine_that_is_silently_wrong_is_caught() {
     guarded.stdout(contains("VALID fp32 on rten"));
     // as the file stands it is wrong, and that is seen
     let run = project.command().args(["verify", "old.onnx", "--as-written"]).assert().code(3);
-    run.stderr(contains("output `y` on rten")).stderr(contains("beyond the tolerance"));
+    run.stderr(contains("output `y` on rten"))
+        .stderr(contains("beyond the tolerance"))
+        .stderr(contains("rten 0.27.0 is wrong at node `/softmax` (Softmax, operator set 9)"));
 }
 
 #[test]
