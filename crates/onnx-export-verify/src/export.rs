@@ -12,7 +12,7 @@ use crate::config::Batch;
 use crate::weights::Weights;
 
 /// Raised when the same request gives another file; part of the store's key.
-pub const EXPORTER_VERSION: u32 = 1;
+pub const EXPORTER_VERSION: u32 = 2;
 
 /// How to export.
 #[derive(Clone, Copy, Debug)]

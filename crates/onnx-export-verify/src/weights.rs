@@ -46,6 +46,8 @@ pub enum Role {
     Hidden {
         /// Inputs of one output.
         inputs: usize,
+        /// How large they should be, where 1 keeps the scale of what goes through.
+        gain: f32,
     },
     /// Weights of the classifier: outputs, inputs.
     Linear {

@@ -2,8 +2,8 @@
 //! by TorchScript and today's, each with `onnxconverter-common`.
 //!
 //! Compared are whole processes from start to both files on disk, and, for the peer, the work without Python's
-//! imports. Goals: at least 10 times faster, even when the peer's imports are free and our start is not; peak
-//! memory at most 2.5 times the size of the float32 model. Both sides' files must agree, or the exit code is 3.
+//! imports; our start counts in both. Goals: at least 10 times faster; peak memory at most 2.5 times the size of the
+//! float32 model. Both sides' files must agree, or the exit code is 3.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -82,7 +82,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         bench.agree(side)?;
     }
     let size = fs::metadata(bench.folder(Side::Ours).join("fp32.onnx"))?.len() as f64 / 1e6;
-    let (mut fast, mut memory) = (true, 0.0_f64);
+    let (mut whole, mut work, mut memory) = (f64::INFINITY, f64::INFINITY, 0.0_f64);
     for side in [Side::TorchScript, Side::Dynamo] {
         let found = paired::interleave(
             args.pairs,
@@ -98,15 +98,21 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             },
         )?;
         let name = side.name();
-        let whole = line(&format!("{name} ÷ ours, whole process, s"), &found, |cost| cost.whole);
-        let work = line(&format!("{name} ÷ ours, without imports, s"), &found, |cost| cost.work);
+        let ratio = line(&format!("{name} ÷ ours, whole process, s"), &found, |cost| cost.whole);
+        whole = whole.min(ratio.lower);
+        let ratio = line(&format!("{name} ÷ ours, without imports, s"), &found, |cost| cost.work);
+        work = work.min(ratio.lower);
         line(&format!("{name} ÷ ours, processor time, s"), &found, |cost| cost.processor);
         line(&format!("{name} ÷ ours, peak memory, MB"), &found, |cost| cost.memory);
-        fast &= whole.lower >= FASTER && work.lower >= FASTER;
         memory = found.iter().map(|(_, ours)| ours.memory).fold(memory, f64::max);
     }
     let met = |met: bool| if met { "met" } else { "NOT met here" };
-    ui::data(&format!("goal, all lower bounds of time at least {FASTER}: {}", met(fast)));
+    for (what, lower) in [("whole processes", whole), ("the peer's imports left out", work)] {
+        ui::data(&format!(
+            "goal, at least {FASTER} × faster, {what}: lower bound {lower:.1}: {}",
+            met(lower >= FASTER)
+        ));
+    }
     let sizes = memory / size;
     ui::data(&format!(
         "goal, peak memory at most {MEMORY} × the float32 model of {size:.1} MB: {memory:.1} MB, {sizes:.2} ×: {}",

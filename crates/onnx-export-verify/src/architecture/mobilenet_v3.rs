@@ -133,13 +133,18 @@ fn residual(net: &mut Net<'_>, path: &str, block: &Block, x: &str) -> Result<Str
     Ok(if shortcut { net.add(path, &y, x) } else { y })
 }
 
+/// Of the synthetic weights that decide how channels are weighed. An input far larger than the calibrating images would
+/// otherwise drive some weighing factors to 0 and others to 1, and leave the rest at the edge, where one rounding
+/// error decides: two right engines would then disagree.
+const CALM: f32 = 1.0 / 512.0;
+
 /// Multiplies each channel by a number from 0 to 1 that two small layers find from the means of all.
 fn squeeze_excite(net: &mut Net<'_>, path: &str, channels: usize, x: &str) -> Result<String> {
     let narrow = divisible_by_8(channels / 4);
     let mut s = net.global_average_pool(&format!("{path}.avgpool"), x);
-    s = net.conv_bias(&format!("{path}.fc1"), Conv::new(channels, narrow, 1), &s)?;
+    s = net.conv_bias(&format!("{path}.fc1"), Conv::new(channels, narrow, 1), 1.0, &s)?;
     s = net.relu(&format!("{path}.activation"), &s);
-    s = net.conv_bias(&format!("{path}.fc2"), Conv::new(narrow, channels, 1), &s)?;
+    s = net.conv_bias(&format!("{path}.fc2"), Conv::new(narrow, channels, 1), CALM, &s)?;
     s = net.hard_sigmoid(&format!("{path}.scale_activation"), &s);
     Ok(net.mul(path, &s, x))
 }

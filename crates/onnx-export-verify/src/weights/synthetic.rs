@@ -138,8 +138,8 @@ impl Weights for Synthetic {
             }
             Role::Shift { mean } => Ok(self.normal(name, count, mean, 0.1)),
             Role::RunningMean | Role::RunningVariance => running(),
-            Role::Hidden { inputs } => {
-                Ok(self.normal(name, count, 0.0, (2.0 / inputs.max(1) as f32).sqrt()))
+            Role::Hidden { inputs, gain } => {
+                Ok(self.normal(name, count, 0.0, gain * (2.0 / inputs.max(1) as f32).sqrt()))
             }
             Role::Linear { .. } => self.linear(name, count),
             Role::Bias { inputs } => self.bias(name, count, inputs),

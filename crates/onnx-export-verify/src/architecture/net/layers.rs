@@ -67,11 +67,13 @@ impl Net<'_> {
         self.op("", "Flatten", &[x], vec![attr_int("axis", 1)])
     }
 
-    /// A convolution with bias that no normalisation follows.
-    pub fn conv_bias(&mut self, path: &str, sizes: Conv, x: &str) -> Result<String> {
+    /// A convolution with bias that no normalisation follows. Synthetic weights keep the scale of what goes through
+    /// where `gain` is 1.
+    pub fn conv_bias(&mut self, path: &str, sizes: Conv, gain: f32, x: &str) -> Result<String> {
         let shape = sizes.shape();
         let inputs = shape[1..].iter().product();
-        let weight = self.trained(&format!("{path}.weight"), &shape, Role::Hidden { inputs })?;
+        let role = Role::Hidden { inputs, gain };
+        let weight = self.trained(&format!("{path}.weight"), &shape, role)?;
         let bias = self.trained(&format!("{path}.bias"), &shape[..1], BIAS)?;
         let weight = self.put(path, "weight", &shape, &weight);
         let bias = self.put(path, "bias", &shape[..1], &bias);
@@ -81,7 +83,8 @@ impl Net<'_> {
     /// A linear layer with bias inside the network.
     pub fn hidden(&mut self, path: &str, inputs: usize, outputs: usize, x: &str) -> Result<String> {
         let output = format!("{}_output_0", scope(path, "Gemm"));
-        self.gemm(path, [outputs, inputs], [Role::Hidden { inputs }, BIAS], x, &output)?;
+        let role = Role::Hidden { inputs, gain: 1.0 };
+        self.gemm(path, [outputs, inputs], [role, BIAS], x, &output)?;
         Ok(output)
     }
 
