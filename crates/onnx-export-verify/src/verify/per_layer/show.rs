@@ -74,11 +74,14 @@ fn why(row: &LayerErrorRow) -> String {
 fn headroom(rows: &[LayerErrorRow]) -> Option<String> {
     let row = rows.iter().max_by(|a, b| a.max_value.total_cmp(&b.max_value))?;
     let times = LARGEST / row.max_value;
+    let place = if times >= 1.0 {
+        format!("{times:.1} times below")
+    } else {
+        format!("{:.1} times above", 1.0 / times)
+    };
     (row.max_value > 0.0).then(|| {
-        format!(
-            "largest value: {:.4e} in `{}`, {times:.1} times below the 65504 of float16",
-            row.max_value, row.name
-        )
+        let (value, name) = (row.max_value, &row.name);
+        format!("largest value: {value:.4e} in `{name}`, {place} the 65504 of float16")
     })
 }
 
