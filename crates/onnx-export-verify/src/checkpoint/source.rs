@@ -13,6 +13,10 @@ use super::error::{Error, Result};
 /// Bytes that are read at once.
 const CHUNK: usize = 256 << 10;
 
+/// Most elements of one tensor, 4 GiB of float32: deflated zeros can claim a thousand times the file's size, and a
+/// model beyond 2 GiB cannot be written anyway.
+const MOST_ELEMENTS: u64 = 1 << 30;
+
 /// A storage in the file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Extent {
@@ -76,6 +80,12 @@ impl Source {
         }
         if count == 0 {
             return Ok(Vec::new());
+        }
+        if count.max(span) > MOST_ELEMENTS {
+            return Err(wrong(format!(
+                "has {} elements, more than {MOST_ELEMENTS}",
+                count.max(span)
+            )));
         }
         let span_of_values = self.values(name, element, extent, view.start, span)?;
         if is_dense(shape, &view.strides) {

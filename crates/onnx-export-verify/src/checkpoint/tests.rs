@@ -165,3 +165,46 @@ fn bombs_end_quickly() {
     doubled.extend(b".\x80\x02].");
     assert_eq!(written(&legacy(&doubled)).unwrap().entries().count(), 0);
 }
+
+/// Damages files at random; whatever comes of it, nothing panics, and what is read has the stated size.
+#[test]
+fn damaged_files_never_panic() {
+    let names =
+        ["plain.pth", "deflated.pth", "training-legacy.pth", "views.pth", "kinds.safetensors"];
+    let mut state = 1_u64;
+    let mut next = |below: usize| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let (mut opened, mut read) = (0, 0);
+    for name in names {
+        let whole = std::fs::read(folder().join(name)).unwrap();
+        for _ in 0..600 {
+            let mut bytes = whole.clone();
+            for _ in 0..=next(4) {
+                let at = next(bytes.len());
+                match next(4) {
+                    0 => bytes[at] ^= 1 << next(8),
+                    1 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][next(5)],
+                    2 => bytes.truncate(at + 1),
+                    _ => {
+                        let from = next(bytes.len());
+                        let part = bytes[from..bytes.len().min(from + next(40))].to_vec();
+                        bytes.splice(at..at, part);
+                    }
+                }
+            }
+            std::fs::write(file.path(), &bytes).unwrap();
+            let Ok(checkpoint) = Checkpoint::open(file.path()) else { continue };
+            opened += 1;
+            for entry in checkpoint.entries() {
+                let Ok(values) = checkpoint.tensor(&entry.name) else { continue };
+                assert_eq!(values.len(), entry.shape.iter().product::<usize>());
+                read += 1;
+            }
+        }
+    }
+    assert!(opened > 200 && read > 1000, "the damage must not be total: {opened}, {read}");
+}

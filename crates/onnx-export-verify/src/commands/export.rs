@@ -21,7 +21,7 @@ pub struct ExportArgs {
     /// The architecture.
     #[arg(long, value_enum)]
     architecture: Architecture,
-    /// auto, synthetic, or a checkpoint (.pth, .pt, .safetensors).
+    /// auto, synthetic, or a checkpoint (.pth, .pt, .safetensors); FILE#model_ema takes that part of it.
     #[arg(long, default_value = "auto")]
     weights: WeightsChoice,
     /// fp32, fp16, or both, as fp32,fp16: the weights are then read once.

@@ -22,16 +22,22 @@ pub struct Trained {
 }
 
 impl Trained {
-    /// Opens a checkpoint for an architecture; `shown` is its path as the user gave it. Reads no weights.
+    /// Opens a checkpoint for an architecture; `shown` is its path as the user gave it. Where several parts of the
+    /// file fit, `under` tells which is meant. Reads no weights.
     ///
     /// # Errors
     /// Exit 2: a file that is no checkpoint or is refused, or one with missing, unexpected or wrongly shaped
     /// tensors, all of which are listed.
-    pub fn open(path: &Path, shown: &Path, architecture: Architecture) -> Result<Self> {
+    pub fn open(
+        path: &Path,
+        under: Option<&str>,
+        shown: &Path,
+        architecture: Architecture,
+    ) -> Result<Self> {
         let checkpoint = Checkpoint::open(path).map_err(|error| of(&error))?;
-        let fit = fit(&checkpoint, architecture);
+        let fit = fit(&checkpoint, architecture, under);
         if !fit.is_exact() {
-            return Err(misfit(&checkpoint, shown, architecture, &fit).into());
+            return Err(misfit(&checkpoint, shown, architecture, under, &fit).into());
         }
         Ok(Self { checkpoint, shown: shown.to_owned(), fit })
     }
@@ -69,7 +75,10 @@ impl Trained {
         let also: Vec<&str> = also.iter().map(|prefix| prefix.trim_end_matches('.')).collect();
         let also = match also.as_slice() {
             [] => String::new(),
-            also => format!("; not taken, though they fit: `{}`", also.join("`, `")),
+            also @ [first, ..] => format!(
+                "; not taken, though they fit: `{}` (FILE#{first} would be)",
+                also.join("`, `")
+            ),
         };
         let others = match others {
             0 => String::new(),
@@ -105,14 +114,20 @@ fn of(error: &Error) -> Fault {
     Fault::of(error, Error::exit_code, Error::hint)
 }
 
-fn misfit(checkpoint: &Checkpoint, shown: &Path, architecture: Architecture, fit: &Fit) -> Fault {
+fn misfit(
+    checkpoint: &Checkpoint,
+    shown: &Path,
+    architecture: Architecture,
+    part: Option<&str>,
+    fit: &Fit,
+) -> Fault {
     let name = architecture.as_str();
     let under = match fit.prefix.trim_end_matches('.') {
         "" => String::new(),
         prefix => format!(" (tensors under `{prefix}`)"),
     };
     let message = format!("{} does not fit {name}{under}:{}", shown.display(), fit.differences());
-    let fits = |other: &Architecture| self::fit(checkpoint, *other).is_exact();
+    let fits = |other: &Architecture| self::fit(checkpoint, *other, part).is_exact();
     let other =
         Architecture::all().iter().filter(|other| **other != architecture).find(|a| fits(a));
     let fault = Fault::config(message);

@@ -23,6 +23,7 @@ pub enum Chosen {
 
 impl Chosen {
     /// Follows a choice: paths are relative to `base`, and `auto` looks for torchvision's file below `root`.
+    /// `FILE#model_ema` is the file, and in it the tensors under that name.
     ///
     /// # Errors
     /// Exit 2: a checkpoint that is not there, cannot be read or does not fit.
@@ -32,17 +33,25 @@ impl Chosen {
         root: &Path,
         base: &Path,
     ) -> Result<Self> {
-        let open = |path: &Path, shown: &Path| {
-            Trained::open(path, shown, architecture).map(|trained| Self::Trained(trained.into()))
+        let open = |path: &Path, under: Option<&str>, shown: &Path| {
+            let trained = Trained::open(path, under, shown, architecture)?;
+            Ok(Self::Trained(trained.into()))
         };
         match choice {
             WeightsChoice::Synthetic => Ok(Self::Synthetic { missing: None }),
-            WeightsChoice::File(path) => open(&base.join(path), path),
+            WeightsChoice::File(path) => {
+                let whole = base.join(path);
+                let text = whole.to_string_lossy();
+                match text.rsplit_once('#').filter(|_| !whole.exists()) {
+                    Some((file, under)) => open(Path::new(file), Some(under), path),
+                    None => open(&whole, None, path),
+                }
+            }
             WeightsChoice::Auto => {
                 let relative = format!("data/models/{}", architecture.checkpoint());
                 let path = root.join(&relative);
                 if path.exists() {
-                    return open(&path, Path::new(&relative));
+                    return open(&path, None, Path::new(&relative));
                 }
                 Ok(Self::Synthetic { missing: Some(relative) })
             }

@@ -71,11 +71,11 @@ fn gathered(names: &[String]) -> Vec<String> {
     modules.into_iter().map(text).collect()
 }
 
-/// Compares a checkpoint with an architecture.
-pub(super) fn fit(checkpoint: &Checkpoint, architecture: Architecture) -> Fit {
+/// Compares a checkpoint, or the part of it that `under` names, with an architecture.
+pub(super) fn fit(checkpoint: &Checkpoint, architecture: Architecture, under: Option<&str>) -> Fit {
     let default = architecture.classes();
     let parameters = architecture.parameters(default);
-    let (prefix, also) = prefixes(checkpoint, &parameters);
+    let (prefix, also) = prefixes(checkpoint, &parameters, under);
     let found = |name: &str| checkpoint.entry(&format!("{prefix}{name}"));
     let classes = classes(architecture, &parameters, &found).unwrap_or(default);
     let parameters = if classes == default { parameters } else { architecture.parameters(classes) };
@@ -108,7 +108,11 @@ pub(super) fn fit(checkpoint: &Checkpoint, architecture: Architecture) -> Fit {
 }
 
 /// The prefix under which most parameters are, and others under which as many are.
-fn prefixes(checkpoint: &Checkpoint, parameters: &[OwnedParameter]) -> (String, Vec<String>) {
+fn prefixes(
+    checkpoint: &Checkpoint,
+    parameters: &[OwnedParameter],
+    under: Option<&str>,
+) -> (String, Vec<String>) {
     let ranks: HashMap<&str, usize> =
         parameters.iter().map(|p| (p.name.as_str(), p.shape.len())).collect();
     let deepest = parameters.iter().map(|p| p.name.matches('.').count()).max().unwrap_or(0);
@@ -126,13 +130,20 @@ fn prefixes(checkpoint: &Checkpoint, parameters: &[OwnedParameter]) -> (String, 
     }
     let is_average =
         |prefix: &str| prefix.split(['.', '_']).any(|part| part.eq_ignore_ascii_case("ema"));
+    let is_meant = |prefix: &str| {
+        let inside = |under| prefix.strip_prefix(under).is_some_and(|rest| rest.starts_with('.'));
+        under.is_none_or(inside)
+    };
     let mut ranked: Vec<(&str, usize, usize)> =
         counts.into_iter().map(|(prefix, (count, place))| (prefix, count, place)).collect();
+    ranked.retain(|(prefix, ..)| is_meant(prefix));
     // most matches; the weights themselves before their moving average; the first in the file
     ranked.sort_by_key(|&(prefix, count, place)| {
         (std::cmp::Reverse(count), is_average(prefix), place, prefix.len())
     });
-    let Some(&(prefix, most, _)) = ranked.first() else { return (String::new(), Vec::new()) };
+    let Some(&(prefix, most, _)) = ranked.first() else {
+        return (under.map(|under| format!("{under}.")).unwrap_or_default(), Vec::new());
+    };
     let also = ranked[1..].iter().filter(|(_, count, _)| *count == most);
     (prefix.to_owned(), also.map(|(prefix, ..)| (*prefix).to_owned()).collect())
 }

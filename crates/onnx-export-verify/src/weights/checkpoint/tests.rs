@@ -5,6 +5,7 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 
 use super::*;
 use crate::weights::OwnedParameter;
+use crate::weights::choice::Chosen;
 
 /// A sparse `.safetensors` file of zeros, with single values by name and index.
 fn write(path: &Path, tensors: &[(String, Vec<usize>)], values: &[(&str, u64, f32)]) {
@@ -47,7 +48,7 @@ fn open_with(
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("w.safetensors");
     write(&path, tensors, values);
-    Trained::open(&path, Path::new("w.safetensors"), named(architecture))
+    Trained::open(&path, None, Path::new("w.safetensors"), named(architecture))
 }
 
 fn open(tensors: &[(String, Vec<usize>)], architecture: &str) -> Result<Trained> {
@@ -77,6 +78,22 @@ fn the_weights_come_before_their_average_and_both_are_named() {
     assert_eq!(trained.prefix(), "model.");
     let text = trained.describe();
     assert!(text.contains("`model`") && text.contains("`model_ema`"), "{text}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("both.safetensors");
+    write(&path, &both, &[]);
+    let choose = |part: &str| {
+        let file = crate::config::WeightsChoice::File(format!("both.safetensors{part}").into());
+        let chosen = Chosen::of(&file, named("resnet18"), folder.path(), folder.path());
+        chosen.map(|chosen| match chosen {
+            Chosen::Trained(trained) => trained.prefix().to_owned(),
+            Chosen::Synthetic { .. } => panic!("a file was given"),
+        })
+    };
+    assert_eq!(choose("#model_ema").unwrap(), "model_ema.");
+    assert_eq!(choose("").unwrap(), "model.");
+    let error = choose("#teacher").unwrap_err().to_string();
+    assert!(error.contains("under `teacher`") && error.contains("missing (102)"), "{error}");
 }
 
 #[test]
@@ -118,7 +135,7 @@ fn weights_that_are_no_numbers_are_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("w.safetensors");
     write(&path, &list, &values);
-    let trained = Trained::open(&path, &path, named("resnet18")).unwrap();
+    let trained = Trained::open(&path, None, &path, named("resnet18")).unwrap();
     let read = |name: &str| {
         let parameters = named("resnet18").parameters(2);
         let OwnedParameter { name, shape, role } =
