@@ -48,7 +48,7 @@ enum What {
     Cpu,
     /// TensorRT-RTX: builds engines without a GPU, runs them on RTX GPUs
     Rtx,
-    /// Well-known architectures as small ONNX files, to build engines from
+    /// Well-known architectures as small ONNX files, and trained models that read text and hear voices
     Models,
     /// A Python environment that runs results/explore.ipynb
     Notebook,
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     match args.what {
         What::Cpu => cpu(&project),
         What::Rtx => rtx(&project).map(drop),
-        What::Models => models(&project).map(drop),
+        What::Models => models(&project).and_then(|_| trained_models(&project)).map(drop),
         What::Notebook => notebook(&project).map(drop),
         What::Weights => {
             let limits = weights::limits(args.stall, args.limit);
@@ -98,6 +98,12 @@ pub(crate) fn rtx(project: &Project) -> anyhow::Result<PathBuf> {
 /// The architectures of the ONNX package; returns their folder.
 pub(crate) fn models(project: &Project) -> anyhow::Result<PathBuf> {
     wheel::install(project, &Pin::of_this_machine("onnx-models")?)
+}
+
+/// Trained models that ship in Python packages: a text recogniser's and a voice detector's; returns their folders.
+pub(crate) fn trained_models(project: &Project) -> anyhow::Result<[PathBuf; 2]> {
+    let fetch = |key| wheel::install(project, &Pin::of_this_machine(key)?);
+    Ok([fetch("ocr-models")?, fetch("voice-models")?])
 }
 
 /// The notebook's environment with the pinned ONNX Runtime in it, for comparisons; returns its Python.

@@ -88,8 +88,14 @@ fn check_export(
 fn check_file(context: &Context, request: &Taking) -> Result<Vec<String>> {
     let path = context.root.join(&request.path);
     let metadata = std::fs::metadata(&path).map_err(|error| {
+        let fetched = request.path.starts_with("data/runtime");
+        let hint = if fetched {
+            "`cargo xtask setup models` fetches it"
+        } else {
+            "onnx = \"…\" is relative to the project root"
+        };
         Fault::config(format!("{}: there is no such model file", path.display()))
-            .hint("onnx = \"…\" is relative to the project root")
+            .hint(hint)
             .because(error)
     })?;
     if !metadata.is_file() || metadata.len() == 0 {

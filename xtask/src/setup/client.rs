@@ -54,7 +54,9 @@ pub(crate) fn fetch(wanted: &Wanted<'_>, folder: &Path) -> anyhow::Result<Got> {
     let mut command = Command::new("uv");
     command.args(["pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"]);
     command.args(["--python-version", wanted.python]);
-    command.arg("--python-platform").arg(format!("{platform}-manylinux_2_28"));
+    if platform != "any" {
+        command.arg("--python-platform").arg(format!("{platform}-manylinux_2_28"));
+    }
     command.arg("--target").arg(folder).arg(wanted.package);
     match attempt(&mut command) {
         Ok(()) => Ok(Got::Unpacked),

@@ -116,6 +116,8 @@ mod tests {
             ("onnxruntime", "aarch64"),
             ("tensorrt-rtx", "x86_64"),
             ("onnx-models", "riscv64"),
+            ("ocr-models", "riscv64"),
+            ("voice-models", "riscv64"),
         ] {
             let pin = Pin::of(key, "linux", architecture).unwrap();
             assert!(pin.megabytes > 0 && !pin.files.is_empty() && !pin.notices.is_empty());

@@ -134,7 +134,10 @@ fn read_dimension(dimension: &Dimension) -> Dim {
         Some(DimensionValue::DimValue(size)) => {
             usize::try_from(*size).map_or(Dim::Unknown, Dim::Fixed)
         }
-        Some(DimensionValue::DimParam(name)) if !name.is_empty() => Dim::Symbol(name.clone()),
+        // some exporters write "?" for a size without a name: two of them need not be equal
+        Some(DimensionValue::DimParam(name)) if !matches!(name.as_str(), "" | "?") => {
+            Dim::Symbol(name.clone())
+        }
         _ => Dim::Unknown,
     }
 }
