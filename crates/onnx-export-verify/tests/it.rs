@@ -7,6 +7,8 @@ mod bad_input;
 mod checkpoints;
 #[path = "it/convert.rs"]
 mod convert;
+#[path = "it/kinds.rs"]
+mod kinds;
 #[path = "it/models.rs"]
 mod models;
 #[path = "it/run.rs"]

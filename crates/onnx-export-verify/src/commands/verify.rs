@@ -140,6 +140,7 @@ fn against_expected(
         subject,
         expected: &expected,
         shapes: &args.shapes,
+        feeds: Feeds { fixed: args.inputs.iter().cloned().collect(), ..Feeds::default() },
         tolerance: given(args),
         as_written: args.as_written,
     };

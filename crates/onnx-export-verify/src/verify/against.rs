@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use backend::Precision;
+use backend::input::Feeds;
 use pipeline::Fault;
 use pipeline::artifact::VerifyRow;
 
@@ -21,6 +22,8 @@ pub struct AgainstExpected<'a> {
     pub expected: &'a Expected,
     /// Sizes for open dimensions that the file's inputs leave open.
     pub shapes: &'a [(String, Vec<usize>)],
+    /// Fixed inputs, for a first run that shows the sizes of open outputs.
+    pub feeds: Feeds,
     /// See [`Request::tolerance`].
     pub tolerance: Option<f64>,
     /// See [`Request::as_written`].
@@ -53,7 +56,7 @@ fn one_set(
     engines: &Engines,
 ) -> Result<Vec<VerifyRow>> {
     let subject = request.subject;
-    let inputs = Inputs::given(std::slice::from_ref(set));
+    let inputs = Inputs::given(std::slice::from_ref(set), request.feeds.clone());
     let request = Request {
         subjects: std::slice::from_ref(subject),
         base: subject,

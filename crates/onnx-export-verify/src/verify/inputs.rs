@@ -81,14 +81,14 @@ impl Plan {
 }
 
 impl Inputs {
-    /// Inputs from a file, one set each.
-    pub fn given(sets: &[ExpectedSet]) -> Self {
+    /// Inputs from a file, one set each; `feeds` fills the first run, which shows the sizes of open outputs.
+    pub fn given(sets: &[ExpectedSet], feeds: Feeds) -> Self {
         let set = |set: &ExpectedSet| InputSet {
             label: set.label.clone(),
             judged: true,
             feed: Feed::Given(Arc::new(set.clone())),
         };
-        Self { list: sets.iter().map(set).collect(), feeds: Feeds::default() }
+        Self { list: sets.iter().map(set).collect(), feeds }
     }
 
     /// Everything that shapes the values, for the key under which a verification is kept.

@@ -147,9 +147,14 @@ pub(super) fn nobody(subject: &Subject, runs: &Runs<'_>, engines: &Engines) -> F
         runs.refused.iter().map(|(engine, error)| format!("{}: {error}", engine.name)).collect();
     let path = subject.path.display();
     let fault = Fault::config(format!("no engine here can run {path}: {}", reasons.join("; ")));
-    match &engines.missing {
-        Some((_, hint)) => fault.hint(hint.clone()),
-        None => fault.hint("the model uses operators or an operator set that no engine here knows"),
+    let drawn = |error: &&backend::Error| matches!(error, backend::Error::Drawn { .. });
+    let drawn = runs.refused.iter().map(|(_, error)| error).find(drawn);
+    match (drawn.and_then(backend::Error::hint), &engines.missing) {
+        (Some(hint), _) => fault.hint(hint),
+        (None, Some((_, hint))) => fault.hint(hint.clone()),
+        (None, None) => {
+            fault.hint("the model uses operators or an operator set that no engine here knows")
+        }
     }
 }
 

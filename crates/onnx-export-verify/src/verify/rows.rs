@@ -12,6 +12,7 @@ use super::compare::{Comparison, Content, compare};
 use super::engines::{Answers, Engine, Output, Subject, is_float};
 use super::inputs::{InputSet, REFERENCES};
 use super::judge::Request;
+use super::tolerance::{GATE_ERROR, gated};
 use crate::fault;
 
 /// One model with the answers that it is compared with.
@@ -21,6 +22,8 @@ pub(super) struct Context<'a> {
     reference: &'a Answers,
     /// Outputs that are constant in the reference for every input.
     constant: BTreeSet<&'a str>,
+    /// Outputs that are probabilities.
+    gated: BTreeSet<String>,
     /// Whether such an output fails, or only proves nothing.
     pub(super) constants_fail: bool,
 }
@@ -46,7 +49,8 @@ impl<'a> Context<'a> {
             })
         };
         let constant = names.filter(everywhere).collect();
-        Self { request, subject, reference, constant, constants_fail: true }
+        let gated = crate::load(&request.base.path).map(|model| gated(&model)).unwrap_or_default();
+        Self { request, subject, reference, constant, gated, constants_fail: true }
     }
 
     /// The answers of several engines.
@@ -87,8 +91,14 @@ impl<'a> Context<'a> {
         let c = compare(&output.values, &expected.values, &output.dims);
         let float = is_float(output.element) && is_float(expected.element);
         let relative = self.relative();
-        let (scale, tolerance) =
-            if float { (c.reference.scale, relative * c.reference.scale) } else { (1.0, relative) };
+        let (scale, tolerance) = if float {
+            (c.reference.scale, self.tolerance(&output.name, c.reference.scale))
+        } else {
+            (1.0, relative)
+        };
+        // where a probability is near 0 more is allowed than the error model says
+        let gate = float && scale > 0.0 && tolerance > relative * scale;
+        let relative = if gate { tolerance / scale } else { relative };
         let mut failures = failures(output, place.engine, &c, (tolerance, float));
         let (wrong, notes) = self.constants(output, place.engine, &c, float);
         failures.extend(wrong);
@@ -135,6 +145,13 @@ impl<'a> Context<'a> {
         self.request.tolerance.unwrap_or_else(|| self.request.base.depth.relative(precision))
     }
 
+    /// Of an output of floating-point numbers.
+    fn tolerance(&self, output: &str, scale: f64) -> f64 {
+        let tolerance = self.relative() * scale;
+        let gate = self.request.tolerance.is_none() && self.gated.contains(output);
+        if gate { tolerance.max(GATE_ERROR) } else { tolerance }
+    }
+
     /// What a constant output means: failures, and reasons why it proves nothing.
     fn constants(
         &self,
@@ -170,7 +187,7 @@ impl<'a> Context<'a> {
             return None;
         }
         let c = compare(&second.values, &first.values, &first.dims);
-        let tolerance = self.relative() * c.reference.scale;
+        let tolerance = self.tolerance(name, c.reference.scale);
         let finite = c.found.nan + c.found.inf + c.reference.nan + c.reference.inf == 0;
         (finite && !c.reference.constant && c.max_abs <= tolerance).then(|| {
             let apart = c.max_abs;
@@ -196,7 +213,7 @@ impl<'a> Context<'a> {
             output: output.name.clone(),
             dims: output.dims.iter().map(|&dim| dim as i64).collect(),
             values: output.values.clone(),
-            tolerance: self.relative() * Content::of(&output.values).scale,
+            tolerance: self.tolerance(&output.name, Content::of(&output.values).scale),
         };
         let row = &row;
         Ok(sets

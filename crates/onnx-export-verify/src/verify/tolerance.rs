@@ -19,14 +19,19 @@
 //! * a `QuantizeLinear` may round the other way when what it is given is off by anything: 4 · 2⁻⁸ · √(their number)
 //!   comes on top, in squares.
 //!
+//! The result of a sigmoid or softmax is rounded relative to 1, not to itself: for such an output the tolerance is
+//! at least 4 · 2⁻²⁴, which matters where a detector sees nothing and answers 1e-8 everywhere.
+//!
 //! A wrong answer is about 1 scale away, far outside of all of them.
 
 mod depth;
 #[cfg(test)]
 #[path = "tolerance/tests.rs"]
 mod depth_tests;
+mod gate;
 
 use backend::Precision;
+pub(crate) use gate::{GATE_ERROR, gated};
 use serde::{Deserialize, Serialize};
 
 /// Largest of many outputs, in standard deviations.
@@ -37,7 +42,7 @@ const GROWTH: f64 = 4.0;
 const QUANTUM: f64 = 1.0 / 256.0;
 
 /// Raised when tolerances change; part of the key under which verifications are kept.
-pub const TOLERANCE_VERSION: u32 = 2;
+pub const TOLERANCE_VERSION: u32 = 3;
 
 /// How many roundings lie between input and output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
