@@ -5,6 +5,7 @@ mod check;
 mod export;
 mod fp16;
 mod golden;
+mod hostile;
 mod memcheck;
 mod mutate;
 mod overhead;
@@ -18,6 +19,8 @@ pub(crate) enum Command {
     Check(check::Args),
     /// Float16 conversion against onnxconverter-common, on every model at hand
     Fp16(fp16::Args),
+    /// Damaged and malicious files into the readers of stage 1
+    Hostile(hostile::Args),
     /// One build under valgrind: errors and lost memory of our own
     Memcheck(memcheck::Args),
     /// Damaged models into TensorRT-RTX: nothing may end but the one build, no memory may leak
@@ -42,6 +45,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<u8> {
         Command::Export(args) => export::run(args),
         Command::Fp16(args) => fp16::run(args),
         Command::Golden(args) => golden::run(args),
+        Command::Hostile(args) => hostile::run(args),
         Command::Memcheck(args) => memcheck::run(args),
         Command::Mutate(args) => mutate::run(args),
         Command::Overhead(args) => overhead::run(args),

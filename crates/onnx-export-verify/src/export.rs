@@ -103,7 +103,9 @@ fn ir_version(opset: u32) -> i64 {
 pub fn describe_values(model: &mut ModelProto) {
     let shapes = shape::infer(model, &[]);
     let Some(graph) = &mut model.graph else { return };
-    let stated = |name: &String| graph.output.iter().any(|output| output.name == *name);
+    let outputs: std::collections::HashSet<&str> =
+        graph.output.iter().map(|output| output.name.as_str()).collect();
+    let stated = |name: &String| outputs.contains(name.as_str());
     let describe = |name: &String| {
         let value = shapes.get(name).filter(|value| value.element != 0)?;
         Some(value_info(name, value.element, Some(value.dims.as_deref()?)))

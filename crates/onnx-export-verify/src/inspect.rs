@@ -207,6 +207,16 @@ impl Inspection {
         })
     }
 
+    /// As tables of at most 100 columns, line by line.
+    pub fn lines(&self) -> Vec<String> {
+        text::lines(self)
+    }
+
+    /// As JSON.
+    pub fn json(&self) -> serde_json::Value {
+        json::value(self)
+    }
+
     /// Sums over all operators.
     pub fn sums(&self) -> Sums {
         Sums::of(self.layers.iter())
@@ -267,9 +277,9 @@ fn layer_parameters(graph: &GraphProto) -> Vec<u64> {
 pub fn command(request: &Request, as_json: bool) -> Result<()> {
     let inspection = Inspection::read(request)?;
     if as_json {
-        crate::say::data(&serde_json::to_string(&json::value(&inspection))?);
+        crate::say::data(&serde_json::to_string(&inspection.json())?);
     } else {
-        for line in text::lines(&inspection) {
+        for line in inspection.lines() {
             crate::say::data(&line);
         }
     }

@@ -122,7 +122,7 @@ fn a_server_that_stalls_is_left_and_what_arrived_is_kept() {
         run(&mut fixture.setup(client, &server)).with_exit(4).saying(&[
             "nothing arrived for 2 s",
             "0.1 MB are kept in data/models/",
-            "synthetic weights",
+            "weights = \"synthetic\"",
         ]);
         assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
         assert_eq!(fixture.file(".part").map(|part| part.len()), Some(120_000), "{client}");

@@ -7,8 +7,11 @@
 //!
 //! Bytes are those of an engine that fuses nothing: every operator reads each of its inputs once and writes
 //! each of its outputs once. What only renames or reshapes a value moves nothing, and what picks elements
-//! (`Gather`, `Slice`) reads as much as it writes.
+//! (`Gather`, `Slice`) reads as much as it writes. What follows from weights alone is a weight, and is computed when
+//! an engine is built. An `If` costs what its branch costs; when the condition is no
+//! constant, its dearer branch.
 
+mod branch;
 mod bytes;
 mod flops;
 
@@ -57,8 +60,11 @@ impl Cost {
 /// The cost of every operator, in the order of the graph.
 pub fn costs(model: &ModelProto, shapes: &Shapes) -> Vec<Cost> {
     let Some(graph) = &model.graph else { return Vec::new() };
-    let scope = Scope::of(graph, shapes);
-    let cost = |(index, node): (usize, &NodeProto)| cost(&scope, index, node);
+    of_graph(graph, &Scope::of(graph, shapes, None))
+}
+
+fn of_graph(graph: &GraphProto, scope: &Scope<'_>) -> Vec<Cost> {
+    let cost = |(index, node): (usize, &NodeProto)| cost(scope, index, node);
     graph.node.iter().enumerate().map(cost).collect()
 }
 
@@ -80,43 +86,80 @@ pub fn weight_bytes(model: &ModelProto) -> u64 {
 
 /// What the operators of one graph share.
 struct Scope<'a> {
+    /// The graph around this one, whose values it sees.
+    outer: Option<&'a Scope<'a>>,
     shapes: &'a Shapes,
-    /// Weights, and the outputs of `Constant`.
+    /// Weights, and what is computed from weights alone.
     constants: HashSet<&'a str>,
     /// Outputs of `DequantizeLinear`.
     quantised: HashSet<&'a str>,
 }
 
 impl<'a> Scope<'a> {
-    fn of(graph: &'a GraphProto, shapes: &'a Shapes) -> Self {
-        let made_by = |op_type: &'static str| {
-            let nodes = graph.node.iter().filter(move |node| node.op_type == op_type);
-            nodes.filter(|node| is_default_domain(node)).flat_map(|node| &node.output)
-        };
-        let weights = graph.initializer.iter().map(|tensor| &tensor.name);
-        Self {
-            shapes,
-            constants: weights.chain(made_by("Constant")).map(String::as_str).collect(),
-            quantised: made_by("DequantizeLinear").map(String::as_str).collect(),
+    fn of(graph: &'a GraphProto, shapes: &'a Shapes, outer: Option<&'a Self>) -> Self {
+        let weights = graph.initializer.iter().map(|tensor| tensor.name.as_str());
+        let constants = weights.collect();
+        let mut scope = Self { outer, shapes, constants, quantised: HashSet::new() };
+        for node in graph.node.iter().filter(|node| is_default_domain(node)) {
+            let outputs = node.output.iter().map(String::as_str);
+            if node.op_type == "DequantizeLinear" {
+                scope.quantised.extend(outputs);
+            } else if can_fold(node)
+                && node.input.iter().all(|name| name.is_empty() || scope.is_constant(name))
+            {
+                scope.constants.extend(outputs);
+            }
         }
+        scope
+    }
+
+    /// Whether a node is computed when the engine is built, and its output is a weight.
+    fn is_folded(&self, node: &NodeProto) -> bool {
+        node.output.first().is_some_and(|name| self.constants.contains(name.as_str()))
+    }
+
+    fn texts(&self, names: &[String]) -> Vec<String> {
+        let used = names.iter().filter(|name| !name.is_empty());
+        used.map(|name| self.shapes.text(name)).collect()
+    }
+
+    fn is_constant(&self, name: &str) -> bool {
+        self.constants.contains(name) || self.outer.is_some_and(|outer| outer.is_constant(name))
+    }
+
+    fn is_quantised(&self, name: &str) -> bool {
+        self.quantised.contains(name) || self.outer.is_some_and(|outer| outer.is_quantised(name))
+    }
+}
+
+/// Whether the outputs follow from the inputs; a weight that is stored as int8 stays int8.
+fn can_fold(node: &NodeProto) -> bool {
+    let random = ["Random", "Bernoulli", "Multinomial"];
+    !random.iter().any(|start| node.op_type.starts_with(start))
+        && node.attribute.iter().all(|attribute| attribute.g.is_none())
+}
+
+/// The node's name; its type and position when it has none.
+fn name(index: usize, node: &NodeProto) -> String {
+    match node.name.as_str() {
+        "" => format!("{}_{index}", node.op_type),
+        name => name.to_owned(),
     }
 }
 
 fn cost(scope: &Scope<'_>, index: usize, node: &NodeProto) -> Cost {
-    let texts = |names: &[String]| {
-        names.iter().filter(|name| !name.is_empty()).map(|name| scope.shapes.text(name)).collect()
-    };
-    let moved = bytes::moved(scope, node);
+    if node.op_type == "If" && is_default_domain(node) {
+        return branch::cost(scope, index, node);
+    }
+    let folded = scope.is_folded(node);
+    let moved = if folded { bytes::Moved::NOTHING } else { bytes::moved(scope, node) };
     Cost {
-        operator: match node.name.as_str() {
-            "" => format!("{}_{index}", node.op_type),
-            name => name.to_owned(),
-        },
+        operator: name(index, node),
         op_type: node.op_type.clone(),
-        inputs: texts(&node.input),
-        outputs: texts(&node.output),
+        inputs: scope.texts(&node.input),
+        outputs: scope.texts(&node.output),
         element: element(scope, node),
-        flops: flops::flops(node, scope.shapes),
+        flops: if folded { Some(0) } else { flops::flops(node, scope.shapes) },
         weight_bytes: moved.weights,
         activation_bytes: moved.activations,
     }
@@ -124,7 +167,7 @@ fn cost(scope: &Scope<'_>, index: usize, node: &NodeProto) -> Cost {
 
 fn element(scope: &Scope<'_>, node: &NodeProto) -> i32 {
     let mut operands = node.input.iter().take(2).map(String::as_str);
-    if operands.len() == 2 && operands.all(|name| scope.quantised.contains(name)) {
+    if operands.len() == 2 && operands.all(|name| scope.is_quantised(name)) {
         return DataType::Int8 as i32;
     }
     let first = node.input.iter().chain(&node.output).find(|name| !name.is_empty());

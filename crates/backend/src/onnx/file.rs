@@ -1,20 +1,22 @@
 //! Model files: load with errors that say what is wrong, save atomically, external data, digest.
 //!
 //! Weights over 2 GB live in files beside the model (`external_data`). Their paths are relative to
-//! the model and must stay inside its folder, as the ONNX specification asks.
+//! the model and must stay inside its folder, as the ONNX specification asks; links that leave it are refused.
+
+mod part;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::{Component, Path, PathBuf};
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
 
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
 use super::proto::{GraphProto, ModelProto, TensorProto};
-use super::tensor::byte_len;
 use crate::error::{Error, Result};
+use part::Part;
 
 /// Largest file that protobuf readers accept.
 pub(super) const PROTOBUF_LIMIT: u64 = (1 << 31) - 1;
@@ -122,7 +124,8 @@ pub fn external_files(path: &Path, model: &ModelProto) -> Result<Vec<PathBuf>> {
 /// As [`load`], and when the whole would exceed the 2 GiB of one file.
 pub fn inline_external(path: &Path, model: &mut ModelProto) -> Result<()> {
     let mut parts = parts(path, model)?;
-    let total: u64 = parts.iter().filter_map(|part| part.length).sum();
+    let lengths = parts.iter().filter_map(|part| part.length);
+    let total = lengths.fold(0_u64, u64::saturating_add);
     if total > PROTOBUF_LIMIT {
         let reason =
             format!("{total} bytes of external data do not fit into one ONNX file (2 GiB)");
@@ -162,79 +165,24 @@ pub fn digest(path: &Path) -> Result<String> {
     let bytes = fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
     let mut hash = Sha256::new_with_prefix(&bytes);
     for file in external_files(path, &decode(path, &bytes)?)? {
-        let bytes = fs::read(&file).map_err(|source| Error::Io { path: file, source })?;
-        hash.update((bytes.len() as u64).to_le_bytes());
-        hash.update(&bytes);
+        let failed = |source| Error::Io { path: file.clone(), source };
+        // chunk by chunk: these files may be larger than memory
+        let mut reader = File::open(&file).map_err(failed)?;
+        let length = reader.metadata().map_err(failed)?.len();
+        hash.update(length.to_le_bytes());
+        let mut chunk = vec![0; 1 << 18];
+        loop {
+            match reader.read(&mut chunk).map_err(failed)? {
+                0 => break,
+                n => hash.update(&chunk[..n]),
+            }
+        }
     }
     Ok(hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
         // writing to a String cannot fail
         let _ = write!(text, "{byte:02x}");
         text
     }))
-}
-
-/// Where the values of one tensor are.
-struct Part {
-    model: PathBuf,
-    tensor: String,
-    file: PathBuf,
-    offset: u64,
-    length: Option<u64>,
-}
-
-impl Part {
-    fn new(path: &Path, tensor: &TensorProto) -> Result<Self> {
-        let entry = |key: &str| {
-            tensor.external_data.iter().find(|entry| entry.key == key).map(|e| e.value.as_str())
-        };
-        let bad =
-            |what: &str| wrong(path, format!("external data of tensor `{}`: {what}", tensor.name));
-        let location = entry("location").ok_or_else(|| bad("no location"))?;
-        let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-        if location.is_empty() || !Path::new(location).components().all(inside) {
-            return Err(bad(&format!("location {location:?} is not inside the model's folder")));
-        }
-        let number = |key: &str| match entry(key) {
-            None => Ok(None),
-            Some(text) => text
-                .parse::<u64>()
-                .map(Some)
-                .map_err(|error| bad(&format!("{key} {text:?}: {error}"))),
-        };
-        let length = number("length")?.or_else(|| byte_len(tensor).map(|n| n as u64));
-        let file = path.parent().unwrap_or(Path::new("")).join(location);
-        let offset = number("offset")?.unwrap_or(0);
-        Ok(Self { model: path.to_owned(), tensor: tensor.name.clone(), file, offset, length })
-    }
-
-    fn wrong(&self, what: &str) -> Error {
-        let reason =
-            format!("external data of tensor `{}`: {} {what}", self.tensor, self.file.display());
-        wrong(&self.model, reason)
-    }
-
-    fn check(&self) -> Result<()> {
-        let metadata = fs::metadata(&self.file).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => self.wrong("is missing"),
-            _ => Error::Io { path: self.file.clone(), source },
-        })?;
-        let needed = self.offset.saturating_add(self.length.unwrap_or(0));
-        if metadata.len() < needed {
-            let found = metadata.len();
-            return Err(self.wrong(&format!("is too short: {found} bytes of at least {needed}")));
-        }
-        Ok(())
-    }
-
-    fn read(&self) -> Result<Vec<u8>> {
-        self.check()?;
-        let failed = |source| Error::Io { path: self.file.clone(), source };
-        let mut file = File::open(&self.file).map_err(failed)?;
-        file.seek(SeekFrom::Start(self.offset)).map_err(failed)?;
-        let mut bytes = Vec::new();
-        file.take(self.length.unwrap_or(u64::MAX)).read_to_end(&mut bytes).map_err(failed)?;
-        Ok(bytes)
-    }
 }
 
 /// External parts in the order in which [`visit_mut`] meets their tensors.

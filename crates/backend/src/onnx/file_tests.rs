@@ -102,3 +102,42 @@ fn external_data_stays_inside_the_folder() {
         assert!(error.contains("not inside the model's folder"), "{error}");
     }
 }
+
+#[test]
+#[cfg(unix)]
+fn links_and_pipes_do_not_lead_out_of_the_folder() {
+    use std::os::unix::fs::symlink;
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("model");
+    fs::create_dir(&folder).unwrap();
+    let bytes = [0; 16];
+    fs::write(dir.path().join("outside.bin"), bytes).unwrap();
+    fs::write(folder.join("inside.bin"), bytes).unwrap();
+    symlink("../outside.bin", folder.join("link.bin")).unwrap();
+    symlink("..", folder.join("up")).unwrap();
+    symlink("/dev/zero", folder.join("zero")).unwrap();
+    symlink("inside.bin", folder.join("alias.bin")).unwrap();
+    let path = folder.join("m.onnx");
+    for location in ["link.bin", "up/outside.bin", "zero"] {
+        save(&path, &external(location, "0")).unwrap();
+        let error = load(&path).unwrap_err().to_string();
+        assert!(error.contains("not inside the model's folder"), "{location}: {error}");
+        assert!(
+            digest(&path).is_err() && inline_external(&path, &mut external(location, "0")).is_err()
+        );
+    }
+    fs::create_dir(folder.join("folder")).unwrap();
+    save(&path, &external("folder", "0")).unwrap();
+    assert!(load(&path).unwrap_err().to_string().contains("no plain file"));
+    save(&path, &external("alias.bin", "0")).unwrap();
+    load(&path).unwrap();
+    // a store of blobs: the model and its data are links into one folder
+    let store = dir.path().join("store");
+    fs::create_dir(&store).unwrap();
+    fs::rename(&path, store.join("a1")).unwrap();
+    fs::write(store.join("b2"), bytes).unwrap();
+    symlink("../store/a1", &path).unwrap();
+    fs::remove_file(folder.join("alias.bin")).unwrap();
+    symlink("../store/b2", folder.join("alias.bin")).unwrap();
+    load(&path).unwrap();
+}

@@ -129,13 +129,19 @@ pub fn type_and_dims(value: &ValueInfoProto) -> (i32, Option<Vec<Dim>>) {
     (tensor.elem_type, dims)
 }
 
+/// Bytes of the longest symbol of a dimension that is kept.
+const LONGEST_SYMBOL: usize = 256;
+
 fn read_dimension(dimension: &Dimension) -> Dim {
     match &dimension.value {
         Some(DimensionValue::DimValue(size)) => {
             usize::try_from(*size).map_or(Dim::Unknown, Dim::Fixed)
         }
-        // some exporters write "?" for a size without a name: two of them need not be equal
-        Some(DimensionValue::DimParam(name)) if !matches!(name.as_str(), "" | "?") => {
+        // some exporters write "?" for a size without a name: two of them need not be equal; a long name would be
+        // copied from value to value
+        Some(DimensionValue::DimParam(name))
+            if name != "?" && (1..=LONGEST_SYMBOL).contains(&name.len()) =>
+        {
             Dim::Symbol(name.clone())
         }
         _ => Dim::Unknown,

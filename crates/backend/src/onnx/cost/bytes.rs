@@ -14,12 +14,17 @@ pub(super) struct Moved {
     pub(super) activations: Option<u64>,
 }
 
+impl Moved {
+    /// Not a byte.
+    pub(super) const NOTHING: Self = Self { weights: 0, activations: Some(0) };
+}
+
 /// Which of its values an operator touches.
 #[derive(PartialEq)]
 enum Reads {
     /// All inputs, each once.
     All,
-    /// None, and it writes none either: the output is the input under another name or shape, or a constant.
+    /// None, and it writes none either: the output is the input under another name or shape.
     Nothing,
     /// None: it writes what it knows of the shape alone.
     Shape,
@@ -32,9 +37,7 @@ fn reads(node: &NodeProto) -> Reads {
         return Reads::All;
     }
     match node.op_type.as_str() {
-        "Constant" | "Identity" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Dropout" => {
-            Reads::Nothing
-        }
+        "Identity" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Dropout" => Reads::Nothing,
         "Shape" | "Size" | "ConstantOfShape" | "EyeLike" | "RandomNormalLike"
         | "RandomUniformLike" => Reads::Shape,
         "Gather" | "GatherElements" | "GatherND" | "Slice" => Reads::Picked,
@@ -47,7 +50,7 @@ pub(super) fn moved(scope: &Scope<'_>, node: &NodeProto) -> Moved {
     let bytes = |name: &str| Some(scope.shapes.get(name)?.bytes()? as u64);
     let reads = reads(node);
     if reads == Reads::Nothing {
-        return Moved { weights: 0, activations: Some(0) };
+        return Moved::NOTHING;
     }
     let used = |names: &'_ [String]| -> Vec<String> {
         names.iter().filter(|name| !name.is_empty()).cloned().collect()
@@ -64,7 +67,7 @@ pub(super) fn moved(scope: &Scope<'_>, node: &NodeProto) -> Moved {
         }
         let picked = index == 0 && reads == Reads::Picked;
         let size = if picked { written } else { bytes(name) };
-        if scope.constants.contains(name.as_str()) {
+        if scope.is_constant(name) {
             // a weight whose size is unknown (texts) counts nothing
             moved.weights = moved.weights.saturating_add(size.unwrap_or(0));
         } else {

@@ -30,7 +30,7 @@ pub(super) fn flops(node: &NodeProto, shapes: &Shapes) -> Option<u64> {
         }
         "RNN" | "GRU" | "LSTM" => recurrent(&call),
         "Einsum" => einsum(&call),
-        // no convention, another number of steps each time, or a choice that the input makes
+        // no convention, or another number of steps each time; `If` is counted by its branches
         "Attention" | "If" | "Loop" | "Scan" | "SequenceMap" | "DFT" | "STFT" => None,
         _ => Some(0),
     }

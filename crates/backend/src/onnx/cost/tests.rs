@@ -1,7 +1,7 @@
 //! Counts against figures that were worked out by hand.
 
 use super::super::node::{attr_int, attr_text, node, value_info};
-use super::super::proto::{AttributeProto, OperatorSetIdProto};
+use super::super::proto::{AttributeProto, OperatorSetIdProto, TensorProto};
 use super::super::shape::{Dim, infer};
 use super::super::tensor::{from_f32, from_i64};
 use super::*;
@@ -154,7 +154,8 @@ fn constants_are_weights_and_picking_reads_what_it_writes() {
         input: vec![value("i", DataType::Int64, &[3])],
         initializer: vec![from_i64("unused", &[1], &[0])],
         node: vec![
-            node("Constant", "c", &[], &["table"], vec![table]),
+            node("Constant", "c", &[], &["stored"], vec![table]),
+            node("Identity", "f", &["stored"], &["table"], vec![]),
             node("Gather", "g", &["table", "i"], &["y"], vec![]),
             node("Shape", "s", &["y"], &["n"], vec![]),
         ],
@@ -162,12 +163,13 @@ fn constants_are_weights_and_picking_reads_what_it_writes() {
     };
     let model = model(graph);
     let costs = costs(&model, &infer(&model, &[]));
-    assert_eq!(costs[0].bytes(), Some(0));
+    assert_eq!((costs[0].bytes(), costs[0].flops), (Some(0), Some(0)));
+    assert_eq!(costs[1].bytes(), Some(0), "computed when an engine is built");
     assert_eq!(
-        (costs[1].weight_bytes, costs[1].activation_bytes),
+        (costs[2].weight_bytes, costs[2].activation_bytes),
         (3 * 8 * 4, Some(3 * 8 * 4 + 3 * 8))
     );
-    assert_eq!(costs[2].activation_bytes, Some(2 * 8));
+    assert_eq!(costs[3].activation_bytes, Some(2 * 8));
 }
 
 #[test]
@@ -178,4 +180,45 @@ fn sums_that_do_not_fit_are_unknown() {
     let large: &[usize] = &[1 << 31, 1 << 31];
     let sizes = [(DataType::Float, large), (DataType::Float, large)];
     assert_eq!(of_node("MatMul", vec![], &sizes, large).flops, None);
+}
+
+#[test]
+fn an_if_costs_its_dearer_branch_and_a_constant_one_what_is_taken() {
+    let branch = |name: &str, weight: &str| {
+        let graph = GraphProto {
+            node: vec![node("MatMul", "", &["x", weight], &[&format!("{name}_y")], vec![])],
+            output: vec![value_info(&format!("{name}_y"), 1, None)],
+            ..GraphProto::default()
+        };
+        AttributeProto { name: name.to_owned(), g: Some(graph), ..AttributeProto::default() }
+    };
+    let mut model = model(GraphProto {
+        input: vec![value("x", DataType::Float, &[1, 8]), value("c", DataType::Bool, &[])],
+        initializer: vec![
+            from_f32("small", &[8, 2], &[0.0; 16]),
+            from_f32("large", &[8, 50], &[0.0; 400]),
+        ],
+        node: vec![node(
+            "If",
+            "choice",
+            &["c"],
+            &["y"],
+            vec![branch("then_branch", "small"), branch("else_branch", "large")],
+        )],
+        ..GraphProto::default()
+    });
+    let cost = |model: &ModelProto| costs(model, &infer(model, &[])).remove(0);
+    let dearer = cost(&model);
+    assert_eq!((dearer.flops, dearer.weight_bytes), (Some(2 * 8 * 50), 4 * 400));
+    assert_eq!(dearer.activation_bytes, Some(4 * (8 + 50)));
+    let graph = model.graph.as_mut().unwrap();
+    graph.input.pop();
+    graph.initializer.push(TensorProto {
+        name: "c".into(),
+        data_type: DataType::Bool as i32,
+        raw_data: Some(vec![1]),
+        ..TensorProto::default()
+    });
+    let taken = cost(&model);
+    assert_eq!((taken.flops, taken.weight_bytes), (Some(2 * 8 * 2), 4 * 16));
 }

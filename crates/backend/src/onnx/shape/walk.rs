@@ -10,6 +10,9 @@ use super::{Dim, Shapes, Value, control, integers, rules};
 /// Subgraphs deeper than this are not looked into.
 const DEEPEST: usize = 32;
 
+/// Values of more axes are not followed: a chain of a few nodes can double their number with each.
+const MOST_AXES: usize = 64;
+
 pub(super) fn infer(graph: &GraphProto, opset: i64, sizes: &[(String, Vec<usize>)]) -> Shapes {
     let mut symbols = Symbols::default();
     let mut walk =
@@ -24,7 +27,7 @@ pub(super) fn infer(graph: &GraphProto, opset: i64, sizes: &[(String, Vec<usize>
             }
             None => declared,
         };
-        walk.known.insert(input.name.clone(), Value::new(element, dims));
+        walk.insert(&input.name, Value::new(element, dims), 0);
     }
     for value in walk.known.values_mut() {
         symbols.replace(value);
@@ -46,7 +49,10 @@ struct Walk {
 }
 
 impl Walk {
-    fn insert(&mut self, name: &str, value: Value, depth: usize) {
+    fn insert(&mut self, name: &str, mut value: Value, depth: usize) {
+        if value.dims.as_ref().is_some_and(|dims| dims.len() > MOST_AXES) {
+            value.dims = None;
+        }
         let before = self.known.insert(name.to_owned(), value);
         if depth > 0 {
             self.replaced.push((name.to_owned(), before));

@@ -1,6 +1,6 @@
 //! Element types of the values of a graph and of the graphs inside it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use backend::onnx::node::{attribute, int, is_default_domain, type_and_dims, value_info};
 use backend::onnx::proto::{
@@ -14,6 +14,13 @@ pub(in crate::verify) type Types = HashMap<String, i32>;
 
 /// Types of everything that is visible in a graph: what is outside of it, and its own values.
 pub(in crate::verify) fn visible(model: &ModelProto, graph: &GraphProto, outside: &Types) -> Types {
+    // only what the graph speaks of: thousands of branches would each copy all there is
+    let mut names = HashSet::new();
+    if !outside.is_empty() {
+        mentioned(graph, &mut names);
+    }
+    let seen = names.into_iter().filter_map(|name| Some((name.to_owned(), *outside.get(name)?)));
+    let outside: Types = seen.collect();
     let mut types = outside.clone();
     for value in graph.input.iter().chain(&graph.value_info).chain(&graph.output) {
         let element = type_and_dims(value).0;
@@ -24,7 +31,7 @@ pub(in crate::verify) fn visible(model: &ModelProto, graph: &GraphProto, outside
     for tensor in &graph.initializer {
         types.insert(tensor.name.clone(), tensor.data_type);
     }
-    let inferred = inferred(model, graph, outside);
+    let inferred = inferred(model, graph, &outside);
     for node in &graph.node {
         let guesses = results(model, node, &types);
         for (index, name) in node.output.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
@@ -36,6 +43,17 @@ pub(in crate::verify) fn visible(model: &ModelProto, graph: &GraphProto, outside
         }
     }
     types
+}
+
+/// Names that nodes and results of a graph, and of the graphs inside it, use.
+fn mentioned<'a>(graph: &'a GraphProto, names: &mut HashSet<&'a str>) {
+    names.extend(graph.output.iter().map(|value| value.name.as_str()));
+    for node in &graph.node {
+        names.extend(node.input.iter().map(String::as_str));
+        for inner in node.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs)) {
+            mentioned(inner, names);
+        }
+    }
 }
 
 /// What shape inference finds, with the names from outside as inputs and without copying weights.
