@@ -116,7 +116,6 @@ fn command_lines_that_cannot_be_meant() {
     refuse(&["verify", "m.onnx", "--tolerance", "2"], "is no tolerance");
     refuse(&["verify", "m.onnx", "--images", "none"], "none: cannot be read");
     refuse(&["verify", "m.onnx", "--images", "pipelines"], "holds no PNG or JPEG file");
-    refuse(&["verify", "m.onnx", "--per-layer"], "not there yet");
     refuse(&["inspect", "none.onnx"], "no such model file");
     refuse(
         &["convert", "m.onnx", "--precision", "fp32", "--out", "o"],
