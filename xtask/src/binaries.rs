@@ -52,6 +52,11 @@ impl Binaries {
         self.folder.join(format!("{stage}{}", env::consts::EXE_SUFFIX))
     }
 
+    /// The folder of the programs.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn bundled(&self) -> bool {
         self.folder.ends_with("bin") && self.complete().is_ok()
     }

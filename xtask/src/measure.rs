@@ -7,6 +7,7 @@ mod fp16;
 mod golden;
 mod hostile;
 mod memcheck;
+mod models;
 mod mutate;
 mod overhead;
 mod paired;
@@ -23,6 +24,8 @@ pub(crate) enum Command {
     Hostile(hostile::Args),
     /// One build under valgrind: errors and lost memory of our own
     Memcheck(memcheck::Args),
+    /// Models of others through verify, convert, build and run, with their own and with seeded weights
+    Models(models::Args),
     /// Damaged models into TensorRT-RTX: nothing may end but the one build, no memory may leak
     Mutate(mutate::Args),
     /// What a run of the chain costs beyond the measuring itself
@@ -47,6 +50,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<u8> {
         Command::Golden(args) => golden::run(args),
         Command::Hostile(args) => hostile::run(args),
         Command::Memcheck(args) => memcheck::run(args),
+        Command::Models(args) => models::run(args),
         Command::Mutate(args) => mutate::run(args),
         Command::Overhead(args) => overhead::run(args),
         Command::Python(args) => python::run(args),

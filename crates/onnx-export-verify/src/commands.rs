@@ -4,6 +4,7 @@ mod convert;
 mod export;
 mod inspect;
 mod per_layer;
+mod reweight;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use pipeline::stage::{RunArgs, project_root};
 pub use convert::ConvertArgs;
 pub use export::ExportArgs;
 pub use inspect::InspectArgs;
+pub use reweight::ReweightArgs;
 pub use verify::VerifyArgs;
 
 /// What the program can do.
@@ -28,6 +30,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Write a model in another precision.
     Convert(ConvertArgs),
+    /// Write a model's graph with seeded weights in place of its own, for comparing engines.
+    Reweight(ReweightArgs),
     /// Run a model on every engine there is and compare (exit 3 when they disagree).
     Verify(VerifyArgs),
     /// Say what a model file holds.
@@ -40,6 +44,7 @@ pub fn run(command: &Command) -> Result<Exit> {
         Command::Run(args) => pipeline::stage::run::<crate::stage::ExportVerify>(args),
         Command::Export(args) => export::run(args),
         Command::Convert(args) => convert::run(args),
+        Command::Reweight(args) => reweight::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),
     }

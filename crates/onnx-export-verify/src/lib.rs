@@ -17,6 +17,7 @@ pub mod fp16;
 pub mod inspect;
 pub mod prepare;
 pub mod report;
+pub mod reweight;
 mod say;
 pub mod sizes;
 pub mod stage;

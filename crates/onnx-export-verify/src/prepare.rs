@@ -15,7 +15,7 @@ use crate::fp16::{self, CONVERTER_VERSION};
 use crate::sizes;
 use crate::store::{About, Entry, Store};
 use crate::verify::Subject;
-use crate::{fault, load, say};
+use crate::{fault, load, reweight, say};
 pub use exporter::Exporter;
 
 type Fields = Vec<(&'static str, String)>;
@@ -64,8 +64,10 @@ pub fn take(store: &Store, root: &Path, request: &Taking) -> Result<Models> {
     ];
     let stem =
         request.path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+    let seed = reweight::seed_of(&model);
     let source = request.path.display().to_string();
-    let about = About { name: stem, source, seed: None, parameters: None };
+    let source = if seed.is_some() { format!("{source} ({})", reweight::SEEDED) } else { source };
+    let about = About { name: stem, source, seed, parameters: None };
     let base = if let Some(entry) = store.get(&fields) {
         entry
     } else {

@@ -1,0 +1,88 @@
+//! The models, one entry each, and what is expected of them.
+
+use super::row::Kind;
+
+/// One model.
+pub(super) struct Model {
+    /// What it is called in the table.
+    pub(super) name: &'static str,
+    /// Where its file comes from.
+    pub(super) file: File,
+    /// Whether CI runs it.
+    pub(super) quick: bool,
+    /// With which weights it runs.
+    pub(super) weights: &'static [Weights],
+    /// Sizes of inputs with open dimensions, as `NAME` and `1x3x48x192`.
+    pub(super) shapes: &'static [(&'static str, &'static str)],
+    /// Inputs that are not drawn, as `NAME` and a number or `zeros`.
+    pub(super) inputs: &'static [(&'static str, &'static str)],
+    /// Steps that are expected to end otherwise than well.
+    pub(super) expected: &'static [Expected],
+}
+
+/// A file that `cargo xtask setup` fetches.
+#[derive(Clone, Copy)]
+pub(super) enum File {
+    /// Of the ONNX package: `setup models`.
+    Onnx(&'static str),
+}
+
+/// Whose weights.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Weights {
+    /// Those in the file.
+    Own,
+    /// Seeded ones in their place.
+    Seeded,
+}
+
+impl Weights {
+    /// The word in the table.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Seeded => "seeded",
+        }
+    }
+}
+
+/// A step that does not end well, and why that is right.
+pub(super) struct Expected {
+    /// With these weights.
+    pub(super) weights: Weights,
+    /// The column of the table.
+    pub(super) column: &'static str,
+    /// How it ends.
+    pub(super) kind: Kind,
+}
+
+const BOTH: &[Weights] = &[Weights::Own, Weights::Seeded];
+
+/// Constant weights give every class the same answer, which is no proof of anything: verification says so.
+const UNIFORM: &[Expected] = &[
+    Expected { weights: Weights::Own, column: "fp32", kind: Kind::Refused },
+    Expected { weights: Weights::Own, column: "fp16", kind: Kind::Refused },
+];
+
+const fn light(
+    name: &'static str,
+    file: &'static str,
+    quick: bool,
+    expected: &'static [Expected],
+) -> Model {
+    let (shapes, inputs) = (&[], &[]);
+    Model { name, file: File::Onnx(file), quick, weights: BOTH, shapes, inputs, expected }
+}
+
+/// All models, the small ones first.
+pub(super) const MODELS: &[Model] = &[
+    light("squeezenet", "light_squeezenet.onnx", true, UNIFORM),
+    light("shufflenet", "light_shufflenet.onnx", true, UNIFORM),
+    light("inception-v1", "light_inception_v1.onnx", true, UNIFORM),
+    light("inception-v2", "light_inception_v2.onnx", false, UNIFORM),
+    light("densenet-121", "light_densenet121.onnx", false, UNIFORM),
+    light("resnet-50", "light_resnet50.onnx", false, UNIFORM),
+    light("alexnet", "light_bvlc_alexnet.onnx", false, UNIFORM),
+    light("zfnet-512", "light_zfnet512.onnx", false, UNIFORM),
+    light("vgg-19", "light_vgg19.onnx", false, UNIFORM),
+];
