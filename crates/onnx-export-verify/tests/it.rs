@@ -11,6 +11,8 @@ mod convert;
 mod kinds;
 #[path = "it/models.rs"]
 mod models;
+#[path = "it/opsets.rs"]
+mod opsets;
 #[path = "it/run.rs"]
 mod run;
 #[path = "it/verification.rs"]

@@ -42,7 +42,7 @@ impl State {
 type Step = fn(&mut State) -> anyhow::Result<Outcome>;
 
 /// The steps in their order: what is quick and often broken comes first.
-pub(super) const STEPS: [(&str, Step); 15] = [
+pub(super) const STEPS: [(&str, Step); 16] = [
     ("format", |state| cargo(state, &["fmt", "--all", "--check"])),
     ("lints", |state| {
         cargo(
@@ -60,6 +60,7 @@ pub(super) const STEPS: [(&str, Step); 15] = [
     ("smoke pipeline on rten", |state| smoke(state, "rten")),
     ("smoke pipeline on onnxruntime-cpu", |state| smoke(state, "onnxruntime-cpu")),
     ("real TensorRT-RTX builds", rtx::build),
+    ("models of others", models),
     ("figures of the report, derived again", verify),
     ("notebook", notebook),
     ("pipeline files", pipeline_files),
@@ -148,6 +149,15 @@ fn smoke_run(state: &mut State) -> anyhow::Result<PathBuf> {
         anyhow::bail!("{reason}");
     }
     state.smoke_run.clone().context("there is no smoke run")
+}
+
+/// The small architectures of the ONNX package through everything, with seeded weights.
+fn models(state: &mut State) -> anyhow::Result<Outcome> {
+    if let Err(error) = setup::models(&state.project) {
+        return Ok(Outcome::LeftOut(format!("{error:#}")));
+    }
+    let status = program(state, "xtask")?.args(["measure", "models", "--quick"]).status()?;
+    Ok(judged(status.success(), || format!("measure models ended with {status}")))
 }
 
 fn verify(state: &mut State) -> anyhow::Result<Outcome> {

@@ -21,6 +21,9 @@ pub(super) struct Product {
     pub(super) channels: usize,
     /// Nothing that sums follows: these are the results of the network.
     pub(super) last: bool,
+    /// Share of the means that stays. Results that are averaged over positions later would all be alike
+    /// without them, and would have to be magnified, rounding errors included.
+    pub(super) kept: f32,
 }
 
 /// The bias of a product.
@@ -56,7 +59,8 @@ impl Sites {
             .filter_map(|(index, node)| Some((index, norm(node, plan)?)))
             .collect();
         let mut sites = Self { products: HashMap::new(), norms, adds: HashMap::new() };
-        let follows = followed(links, plan);
+        let follows = followed(links, plan, is_sum);
+        let averaged = followed(links, plan, is_average);
         for (index, node) in links.nodes.iter().enumerate() {
             let next = links.only_reader(output(node));
             // what is normalised next needs no scale of its own
@@ -65,6 +69,8 @@ impl Sites {
             }
             if let Some(mut product) = product(node, plan) {
                 product.last = !follows.contains(output(node));
+                product.kept =
+                    if product.last && averaged.contains(output(node)) { 0.5 } else { 0.0 };
                 if product.bias.is_none()
                     && let Some(next) = next
                     && let Some(bias) = added(links, next, output(node), &product, plan)
@@ -115,7 +121,7 @@ fn product(node: &NodeProto, plan: &Plan) -> Option<Product> {
     }
     let bias = bias.map(|bias| Bias { name: bias.name.clone(), added_by: None });
     let filters = filters.name.clone();
-    Some(Product { filters, bias, axis, rank: dims.len(), channels, last: false })
+    Some(Product { filters, bias, axis, rank: dims.len(), channels, last: false, kept: 0.0 })
 }
 
 fn fits(weight: &super::roles::Weight, channels: usize) -> bool {
@@ -142,14 +148,21 @@ fn added(
     lies.then(|| Bias { name: bias.name.clone(), added_by: Some(next) })
 }
 
-/// Values after which another product or normalisation comes.
-fn followed<'a>(links: &Links<'a>, plan: &Plan) -> HashSet<&'a str> {
+fn is_sum(node: &NodeProto) -> bool {
+    is_product(node)
+        || matches!(node.op_type.as_str(), "BatchNormalization" | "LSTM" | "GRU" | "RNN")
+}
+
+fn is_average(node: &NodeProto) -> bool {
+    matches!(node.op_type.as_str(), "GlobalAveragePool" | "AveragePool" | "ReduceMean")
+}
+
+/// Values after which a node of this kind comes.
+fn followed<'a>(links: &Links<'a>, plan: &Plan, kind: fn(&NodeProto) -> bool) -> HashSet<&'a str> {
     let mut followed = HashSet::new();
     for node in links.nodes.iter().rev() {
-        let sums = is_product(node)
-            || matches!(node.op_type.as_str(), "BatchNormalization" | "LSTM" | "GRU" | "RNN");
         let later = node.output.iter().any(|output| followed.contains(output.as_str()));
-        if sums || later {
+        if kind(node) || later {
             let values = node.input.iter().filter(|name| !plan.origin.contains_key(*name));
             followed.extend(values.map(String::as_str));
         }

@@ -52,13 +52,13 @@ pub(super) struct Row {
     model: &'static str,
     pub(super) weights: Weights,
     outcomes: Vec<(&'static str, Outcome)>,
-    expected: Vec<(&'static str, Kind)>,
+    expected: Vec<(&'static str, &'static [Kind])>,
 }
 
 impl Row {
     pub(super) fn new(model: &Model, weights: Weights) -> Self {
         let own = model.expected.iter().filter(|expected| expected.weights == weights);
-        let expected = own.map(|expected| (expected.column, expected.kind)).collect();
+        let expected = own.map(|expected| (expected.column, expected.kinds)).collect();
         Self { model: model.name, weights, outcomes: Vec::new(), expected }
     }
 
@@ -95,13 +95,15 @@ impl Row {
     /// Steps that ended otherwise than expected.
     pub(super) fn unexpected(&self) -> Vec<String> {
         let wanted = |column: &str| {
-            self.expected.iter().find(|(name, _)| *name == column).map_or(Kind::Passed, |e| e.1)
+            let stated = self.expected.iter().find(|(name, _)| *name == column);
+            stated.map_or(&[Kind::Passed][..], |(_, kinds)| *kinds)
         };
         let odd = self.outcomes.iter().filter(|(column, outcome)| {
-            outcome.kind != Kind::LeftOut && outcome.kind != wanted(column)
+            outcome.kind != Kind::LeftOut && !wanted(column).contains(&outcome.kind)
         });
         odd.map(|(column, outcome)| {
-            let (found, wanted) = (word(outcome.kind), word(wanted(column)));
+            let wanted: Vec<&str> = wanted(column).iter().map(|kind| word(*kind)).collect();
+            let (found, wanted) = (word(outcome.kind), wanted.join(" or "));
             format!("{}: {column} {found}, expected {wanted}: {}", self.title(), outcome.note)
         })
         .collect()

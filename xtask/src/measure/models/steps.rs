@@ -32,13 +32,12 @@ pub(super) fn row(
     row.push("fp32", agreement(&verify(tools, model, &file, None)?));
     let converted = convert(tools, &file, &half)?;
     let is_half = converted.ok();
-    row.push(
-        "fp16",
-        match is_half {
-            true => agreement(&verify(tools, model, &half, Some(&file))?),
-            false => converted.outcome(),
-        },
-    );
+    let halved = if is_half {
+        agreement(&verify(tools, model, &half, Some(&file))?)
+    } else {
+        converted.outcome()
+    };
+    row.push("fp16", halved);
     for backend in ["onnxruntime-cpu", "rten"] {
         let here = backend == "rten" || tools.onnxruntime.is_some();
         let outcome = match (here, weights) {

@@ -214,7 +214,9 @@ impl Building<'_> {
             let mut dims = vec![1; rank];
             dims[axis] = channels;
             let beta = self.emit.constant(&dims, &(self.beta)(&weight.name));
-            let moved = self.emit.op("Mul", &[centre, &factor]);
+            let share = self.emit.constant(&[], &[1.0 - product.kept]);
+            let taken = self.emit.op("Mul", &[centre, &share]);
+            let moved = self.emit.op("Mul", &[&taken, &factor]);
             let value = self.emit.op("Sub", &[&beta, &moved]);
             self.emit.output(&value, Some((axis, channels)), rank);
             let name = weight.name.clone();
