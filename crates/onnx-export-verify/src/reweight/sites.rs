@@ -70,7 +70,7 @@ impl Sites {
             if let Some(mut product) = product(node, plan) {
                 product.last = !follows.contains(output(node));
                 product.kept =
-                    if product.last && averaged.contains(output(node)) { 0.5 } else { 0.0 };
+                    if product.last && averaged.contains(output(node)) { 0.8 } else { 0.0 };
                 if product.bias.is_none()
                     && let Some(next) = next
                     && let Some(bias) = added(links, next, output(node), &product, plan)
