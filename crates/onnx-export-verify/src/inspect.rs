@@ -2,67 +2,26 @@
 
 pub mod device;
 mod json;
+mod plot;
 pub mod roofline;
+mod rows;
 mod text;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-use backend::onnx::cost::{Cost, costs, total, total_flops, weight_bytes};
+use anyhow::{Context as _, Result};
+use backend::onnx::cost::{Cost, costs, total, weight_bytes};
 use backend::onnx::node::type_and_dims;
 use backend::onnx::proto::{GraphProto, ModelProto, ValueInfoProto};
 use backend::onnx::shape::{self, Dim, Shapes};
-use backend::onnx::{describe_inputs, describe_outputs, inputs, opset, parameters};
-use pipeline::artifact::{ModelRow, OperatorRow};
+use backend::onnx::{inputs, opset, parameters};
+use pipeline::Fault;
 
 use crate::fp16::precision_of;
-use crate::store::About;
 use crate::{fault, load, sizes};
 use device::Device;
 use roofline::Roofline;
-
-/// The rows of a model for `models.parquet` and `operators.parquet`; an open batch counts as 1.
-pub fn rows(
-    model: &ModelProto,
-    about: &About,
-    digest: &str,
-    path: &str,
-    bytes: u64,
-) -> (ModelRow, Vec<OperatorRow>) {
-    let empty = GraphProto::default();
-    let graph = model.graph.as_ref().unwrap_or(&empty);
-    let costs = costs(model, &shape::infer(model, &one_image(graph)));
-    let row = ModelRow {
-        model_digest: digest.to_owned(),
-        name: about.name.clone(),
-        precision: precision_of(model).to_string(),
-        source: about.source.clone(),
-        seed: about.seed,
-        path: path.to_owned(),
-        opset: opset(model),
-        inputs: describe_inputs(graph),
-        outputs: describe_outputs(graph),
-        parameters: about.parameters.unwrap_or_else(|| parameters(graph)) as i64,
-        flops: total_flops(&costs).map(|n| n as i64),
-        bytes: bytes as i64,
-    };
-    let operators = costs.into_iter().map(|cost| operator(digest, cost)).collect();
-    (row, operators)
-}
-
-fn operator(digest: &str, cost: Cost) -> OperatorRow {
-    OperatorRow {
-        model_digest: digest.to_owned(),
-        operator: cost.operator,
-        op_type: cost.op_type,
-        inputs: cost.inputs,
-        outputs: cost.outputs,
-        flops: cost.flops.map(|n| n as i64),
-        weight_bytes: cost.weight_bytes as i64,
-        activation_bytes: cost.activation_bytes.map(|n| n as i64),
-    }
-}
 
 /// Sizes of all inputs whose only open dimension is the first, which becomes 1.
 fn one_image(graph: &GraphProto) -> Vec<(String, Vec<usize>)> {
@@ -217,6 +176,11 @@ impl Inspection {
         json::value(self)
     }
 
+    /// The roofline as a drawing; `None` without a device or without products.
+    pub fn figure(&self) -> Option<::plot::Figure> {
+        plot::figure(self)
+    }
+
     /// Sums over all operators.
     pub fn sums(&self) -> Sums {
         Sums::of(self.layers.iter())
@@ -273,9 +237,12 @@ fn layer_parameters(graph: &GraphProto) -> Vec<u64> {
     graph.node.iter().map(count).collect()
 }
 
-/// The command `inspect`: prints what a model is, as tables or as JSON.
-pub fn command(request: &Request, as_json: bool) -> Result<()> {
+/// The command `inspect`: prints what a model is, as tables or as JSON, and draws its roofline into a file.
+pub fn command(request: &Request, as_json: bool, drawing: Option<&Path>) -> Result<()> {
     let inspection = Inspection::read(request)?;
+    if let Some(path) = drawing {
+        draw(path, &inspection)?;
+    }
     if as_json {
         crate::say::data(&serde_json::to_string(&inspection.json())?);
     } else {
@@ -286,6 +253,28 @@ pub fn command(request: &Request, as_json: bool) -> Result<()> {
     Ok(())
 }
 
+/// Writes the roofline as the ending of the file's name says.
+fn draw(path: &Path, inspection: &Inspection) -> Result<()> {
+    let wrong = |message: String| Fault::config(message);
+    let figure = inspection.figure().ok_or_else(|| {
+        wrong("--plot: there is no roofline to draw".to_owned())
+            .hint("it needs --device, and a model with products of known shapes")
+    })?;
+    let bytes = match path.extension().and_then(|ending| ending.to_str()) {
+        Some("svg") => {
+            ::plot::paint::svg_file(&figure.scene, &figure.title, &figure.alt).into_bytes()
+        }
+        Some("png") => ::plot::paint::png(&figure.scene)?,
+        _ => {
+            let message = format!("--plot {}: a name that ends in .svg or .png", path.display());
+            return Err(wrong(message).into());
+        }
+    };
+    pipeline::files::write_atomic(path, &bytes)
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+pub use rows::rows;
 /// `25557032` → `25,557,032`.
 pub use text::grouped;
 

@@ -29,6 +29,9 @@ pub struct InspectArgs {
     /// Let no float32 product run as TF32.
     #[arg(long)]
     no_tf32: bool,
+    /// Draw the roofline into this file (.svg or .png).
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
     /// Sizes of an input with open dimensions; may be repeated.
     #[arg(long = "shape", value_name = "NAME=1x3x224x224", value_parser = backend::parse_shape)]
     shapes: Vec<(String, Vec<usize>)>,
@@ -42,7 +45,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<Exit> {
         device: device(args)?,
         tf32: !args.no_tf32,
     };
-    crate::inspect::command(&request, args.json).map(|()| Exit::Ok)
+    crate::inspect::command(&request, args.json, args.plot.as_deref()).map(|()| Exit::Ok)
 }
 
 /// The named device with the user's own figures in place of its own.

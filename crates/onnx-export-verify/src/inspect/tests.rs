@@ -67,7 +67,11 @@ fn the_floor_is_that_of_the_peaks() {
 #[test]
 fn tables_fit_a_hundred_columns_and_say_what_is_open() {
     let orin = Device::named("jetson-agx-orin-64gb").unwrap();
-    let lines = text::lines(&resnet50(Batch::Dynamic, Some(orin)));
+    let found = resnet50(Batch::Dynamic, Some(orin));
+    let figure = found.figure().unwrap();
+    ::plot::scene::assert_legible(&figure.scene);
+    assert!(figure.alt.contains("54 operators with products"), "{}", figure.alt);
+    let lines = text::lines(&found);
     for line in lines.iter().flat_map(|line| line.lines()) {
         assert!(line.chars().count() <= 100, "{line}");
     }
