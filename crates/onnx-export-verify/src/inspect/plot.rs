@@ -92,7 +92,7 @@ fn draw(
     for (place, (name, peak)) in roofs.iter().enumerate() {
         let ridge = peak / device.bandwidth;
         let corner = (x.at(ridge), y.at(*peak));
-        let start = (x.at(x.low()), y.at(x.low() * device.bandwidth));
+        let start = slope_start(&x, &y, device.bandwidth);
         scene.path(vec![start, corner, (RIGHT, y.at(*peak))], Ink::Series(place), 2.0);
         let words = format!("{name}: {:.1} TFLOP/s", peak / 1e12);
         scene.text((RIGHT, y.at(*peak) - 9.0), words, LABEL, Ink::Series(place), Anchor::End);
@@ -104,6 +104,12 @@ fn draw(
         scene.dot((x.at(dot.intensity), y.at(dot.rate)), radius, Ink::Series(place), 0.5);
     }
     scene
+}
+
+/// Where the roof of memory enters the frame, from below or from the left.
+fn slope_start(x: &Axis, y: &Axis, bandwidth: f64) -> (f64, f64) {
+    let intensity = x.low().max(y.low() / bandwidth);
+    (x.at(intensity), y.at(intensity * bandwidth))
 }
 
 /// The peak of each element type that is at work.
@@ -145,6 +151,17 @@ fn decades(axis: &Axis) -> (Vec<f64>, Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_roof_of_memory_has_the_slope_of_the_bandwidth() {
+        let bandwidth = 102.4e9;
+        for (low, across) in [(1e11, 0.1), (1e9, 0.1)] {
+            let x = Axis::log((across, 1000.0), (LEFT, RIGHT));
+            let y = Axis::log((low, 1e14), (BOTTOM, TOP));
+            let (left, down) = slope_start(&x, &y, bandwidth);
+            assert!((y.value(down) / x.value(left) / bandwidth - 1.0).abs() < 1e-9);
+        }
+    }
 
     #[test]
     fn axes_hold_whole_decades() {

@@ -151,11 +151,11 @@ fn bounds(device: &Device, roofline: &Roofline, inspection: &Inspection) -> Vec<
     };
     let bound = |name: &str, seconds: f64| {
         let rate = if seconds > 0.0 { format!("{:.0}", 1.0 / seconds) } else { "-".to_owned() };
-        format!("{name:<12}{:.4} ms, at most {rate} inferences/s", seconds * 1e3)
+        format!("{name:<12}{}, at most {rate} inferences/s", duration(seconds))
     };
     let held = |bound: Bound| {
         let layers = roofline.layers.iter().flatten().filter(|layer| layer.bound() == bound);
-        layers.map(|layer| layer.floor()).sum::<f64>() / roofline.unfused.max(f64::MIN_POSITIVE)
+        layers.fold(0.0, |sum, layer| sum + layer.floor()) / roofline.unfused.max(f64::MIN_POSITIVE)
     };
     let mut lines = vec![
         format!("{:<12}{}", "device", device.name),
@@ -175,15 +175,24 @@ fn bounds(device: &Device, roofline: &Roofline, inspection: &Inspection) -> Vec<
         ),
         bound("fused", roofline.fused()),
         format!(
-            "            all operations {:.4} ms; weights, inputs and outputs moved once {:.4} ms:\n            no engine is faster with these types and weights",
-            roofline.compute * 1e3,
-            roofline.memory * 1e3
+            "            all operations {}; weights, inputs and outputs moved once {}:\n            no engine is faster with these types and weights",
+            duration(roofline.compute),
+            duration(roofline.memory)
         ),
     ];
     if roofline.unknown > 0 {
         lines.push(format!("left out    {} operators of unknown cost", roofline.unknown));
     }
     lines
+}
+
+/// Milliseconds, or microseconds where they would be all zeros.
+fn duration(seconds: f64) -> String {
+    if seconds >= 1e-5 || seconds == 0.0 {
+        format!("{:.4} ms", seconds * 1e3)
+    } else {
+        format!("{:.4} µs", seconds * 1e6)
+    }
 }
 
 /// A number in millions or thousands, with as many decimals as fit six characters.
