@@ -1,3 +1,5 @@
+//! Every distribution on every element type: repeatable, within its range, and fixed values where they are given.
+
 use super::*;
 
 fn spec(element: ElementType, dims: &[usize]) -> TensorSpec {
