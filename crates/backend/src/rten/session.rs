@@ -81,7 +81,7 @@ impl RtenSession {
     /// Loads a model; runs it once when only that shows the sizes of its outputs.
     pub(super) fn open(path: &Path, options: &OpenOptions, plan: Plan) -> Result<Self> {
         let outline = Outline::read(path)?;
-        let model = load(path, plan)?;
+        let model = unpanicked("load", || load(path, plan))??;
         let inputs = settle(&specs(path, &outline, &model, model.input_ids())?, &options.shapes)?;
         options.feeds.check(&inputs)?;
         let fed = model.input_ids().iter().zip(&inputs).map(|(&id, spec)| (id, zeros(spec)));
@@ -106,7 +106,7 @@ impl RtenSession {
     /// Whether a model loads and its sizes are settled; nothing is run.
     pub(super) fn check(path: &Path, options: &OpenOptions) -> Result<()> {
         let outline = Outline::read(path)?;
-        let model = load(path, Plan::Engine)?;
+        let model = unpanicked("load", || load(path, Plan::Engine))??;
         settle(&specs(path, &outline, &model, model.input_ids())?, &options.shapes).map(drop)
     }
 
@@ -159,9 +159,8 @@ impl Session for RtenSession {
     fn infer(&mut self) -> Result<()> {
         let inputs: Vec<(NodeId, ValueOrView<'_>)> =
             self.fed.iter().map(|(id, fed)| (*id, fed.view())).collect();
-        self.results = self
-            .model
-            .run(inputs, &self.output_ids, Some(self.run_options.clone()))
+        let run = || self.model.run(inputs, &self.output_ids, Some(self.run_options.clone()));
+        self.results = unpanicked("infer", run)?
             .map_err(|error| self.feeds.explain(failed("infer", &error), &self.inputs))?;
         Ok(())
     }
@@ -272,6 +271,16 @@ fn no_border(name: &str) -> Error {
         backend: ID,
         what: format!("`{name}` is neither a float nor an integer tensor"),
     }
+}
+
+/// What rten answers; a model with absurd sizes makes it panic, which is the model's error and not ours.
+fn unpanicked<T>(what: &'static str, work: impl FnOnce() -> T) -> Result<T> {
+    // what rten was about to change is dropped or overwritten by the next run
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).map_err(|payload| {
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+        failed(what, &format!("rten panicked: {}", text.as_deref().unwrap_or("no reason given")))
+    })
 }
 
 fn failed(what: &'static str, reason: &dyn Display) -> Error {

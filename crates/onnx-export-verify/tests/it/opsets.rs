@@ -40,9 +40,11 @@ fn enlarge(opset: i64) -> NodeProto {
         9 => node("Upsample", "up", &["r", "scales"], &["u"], vec![mode()]),
         10 => node("Resize", "up", &["r", "scales"], &["u"], vec![mode()]),
         _ => {
+            // a region could be left out from 13 on
+            let region = if opset < 13 { "region" } else { "" };
             let corner = attr_text("coordinate_transformation_mode", "asymmetric");
             let floor = attr_text("nearest_mode", "floor");
-            node("Resize", "up", &["r", "", "scales"], &["u"], vec![mode(), corner, floor])
+            node("Resize", "up", &["r", region, "scales"], &["u"], vec![mode(), corner, floor])
         }
     }
 }
@@ -131,6 +133,7 @@ fn network(opset: i64) -> ModelProto {
         weights("fw", &[5, 4], 1.5),
         weights("fb", &[5], 0.3),
         from_f32("scales", &[4], &[1.0, 1.0, 2.0, 2.0]),
+        from_f32("region", &[0], &[]),
         one("low", -1.0),
         one("high", 1.5),
         one("ratio", 0.4),
