@@ -56,7 +56,9 @@ const F16: i32 = DataType::Float16 as i32;
 pub fn precision_of(model: &ModelProto) -> Precision {
     let weights = |kind: i32| -> usize {
         let tensors = model.graph.iter().flat_map(|graph| &graph.initializer);
-        tensors.filter(|t| t.data_type == kind).filter_map(|t| element_count(t).ok()).sum()
+        let counts = tensors.filter(|t| t.data_type == kind).filter_map(|t| element_count(t).ok());
+        // dimensions are a claim of the file: their sum may not fit
+        counts.fold(0, usize::saturating_add)
     };
     let values = |kind: i32| {
         let infos = model.graph.iter().flat_map(|graph| &graph.value_info);

@@ -54,5 +54,6 @@ pub fn parameters(graph: &GraphProto) -> u64 {
         .iter()
         .filter(|t| tensor::is_float(t.data_type) && !statistics.contains(t.name.as_str()))
         .map(|t| tensor::element_count(t).unwrap_or(0) as u64)
-        .sum()
+        // dimensions are a claim of the file: their sum may not fit
+        .fold(0, u64::saturating_add)
 }

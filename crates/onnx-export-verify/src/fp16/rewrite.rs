@@ -154,9 +154,17 @@ impl<'a> Rewriter<'a> {
         Ok(())
     }
 
-    fn node(&mut self, mut node: NodeProto) -> Result<()> {
+    fn node(&mut self, node: NodeProto) -> Result<()> {
         let id = self.next;
         self.next += 1;
+        let end = self.facts.nodes[id].bodies.last().map_or(self.next, |body| body.nodes.end);
+        self.node_as_planned(node, id)?;
+        // whatever became of it, the nodes of its graphs were counted: any operator may hold graphs in a file
+        self.next = self.next.max(end);
+        Ok(())
+    }
+
+    fn node_as_planned(&mut self, mut node: NodeProto, id: usize) -> Result<()> {
         let (facts, plan) = (self.facts, self.plan);
         let about = &facts.nodes[id];
         if let Some(path) = self.path {

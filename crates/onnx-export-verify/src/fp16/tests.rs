@@ -3,6 +3,7 @@
 mod attributes;
 mod bodies;
 mod casts;
+mod malformed;
 mod property;
 mod quantised;
 mod reasons;
