@@ -4,7 +4,7 @@
 //! # Adding one
 //!
 //! An architecture is one file of this folder: a `TABLE` of [`Entry`] (one for each size of the family) and the
-//! function that writes the graph by calling [`Net`]. A family's table stands in [`FAMILIES`], one line.
+//! function that writes the graph by calling [`Net`]. A family's table stands in `FAMILIES`, one line.
 //! Pipeline files, the command line, checkpoints, synthetic weights and the tests below then know it.
 
 mod fold;

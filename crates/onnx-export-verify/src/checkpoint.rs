@@ -6,7 +6,7 @@
 //! | legacy | `torch.save` before: pickles one after another, then the storages | `legacy` |
 //! | safetensors | a JSON header, then the bytes | `safetensors` |
 //!
-//! A pickle is a program for Python. [`pickle`] knows its instructions but runs none of its functions: what is
+//! A pickle is a program for Python. `pickle` knows its instructions but runs none of its functions: what is
 //! not on an allow-list is refused by name. Nothing that a file claims is believed before the bytes are seen
 //! to be there: sizes are compared with the file, counts with [`Limits`]. Tensors are read when they are asked
 //! for; the file is never held in memory.

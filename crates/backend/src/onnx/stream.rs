@@ -121,7 +121,7 @@ pub fn write(model: &mut ModelProto, out: &mut dyn Write) -> io::Result<()> {
     written
 }
 
-/// Bytes that [`write`] will write.
+/// Bytes that `write` will write.
 pub fn encoded_len(model: &ModelProto) -> u64 {
     model.encoded_len() as u64
 }

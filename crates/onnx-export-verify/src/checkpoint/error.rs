@@ -54,7 +54,7 @@ pub enum Error {
     },
 }
 
-/// `Result` with [`Error`].
+/// `Result` with `Error`.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {

@@ -7,7 +7,7 @@
 //! | any other (float16) | every engine with the base on the reference engine |
 //! | a float16 model, base or not | its twin with every activation rounded, with the base on the reference engine |
 //!
-//! [`super::rows`] turns two answers into rows, [`super::against`] does the same for answers from a file.
+//! `super::rows` turns two answers into rows, [`super::against`] does the same for answers from a file.
 
 use anyhow::Result;
 use backend::Precision;
