@@ -174,6 +174,7 @@ fn settle(sources: Vec<Source>, origin: HashMap<String, usize>, shapes: Shapes) 
 fn sources(graph: &GraphProto, shapes: &Shapes) -> (Vec<Source>, Option<String>) {
     let mut sources = Vec::new();
     let mut too_large = None;
+    let mut uncountable = None;
     let mut push = |name: &str, place: Place| {
         let Some(value) = shapes.get(name) else { return };
         let readable = matches!(element_name(value.element), "f32" | "f16" | "f64");
@@ -194,11 +195,19 @@ fn sources(graph: &GraphProto, shapes: &Shapes) -> (Vec<Source>, Option<String>)
             "Constant" if node::tensor(node, "value").is_some() => {
                 push(name, Place::Constant(index));
             }
-            "ConstantOfShape" => push(name, Place::Filled(index)),
+            "ConstantOfShape" => {
+                let sizes = input(node, 0).and_then(|name| shapes.get(name)?.ints.as_ref());
+                let told = shapes.get(name).is_some_and(|value| value.dims.is_some());
+                // its shape is known, and the number of its elements cannot be counted
+                if sizes.is_some() && !told {
+                    uncountable = Some(name.clone());
+                }
+                push(name, Place::Filled(index));
+            }
             _ => {}
         }
     }
-    (sources, too_large)
+    (sources, too_large.or(uncountable))
 }
 
 /// What a constant is for that a node reads at a position.
