@@ -7,8 +7,18 @@ use rand_distr::{Distribution as _, StandardNormal};
 
 use super::roles::{Role, Weight};
 
-/// The elements of a weight before calibration. `gain` is the mean of a scale.
-pub(super) fn draw(weight: &Weight, seed: u64, gain: f32) -> Vec<f32> {
+/// Means of what normalises.
+#[derive(Clone, Copy)]
+pub(super) struct Means {
+    /// Of a scale.
+    pub(super) scale: f32,
+    /// Of a shift.
+    pub(super) shift: f32,
+}
+
+/// The elements of a weight before calibration.
+pub(super) fn draw(weight: &Weight, seed: u64, means: Means) -> Vec<f32> {
+    let gain = means.scale;
     let count: usize = weight.dims.iter().product();
     let mut rng = stream(seed, &weight.name);
     let mut normal = || -> f32 { StandardNormal.sample(&mut rng) };
@@ -17,9 +27,8 @@ pub(super) fn draw(weight: &Weight, seed: u64, gain: f32) -> Vec<f32> {
     };
     match weight.role {
         Role::Filters { fan_in } => around(0.0, (2.0 / fan_in as f32).sqrt()),
-        // above zero a ReLU bends less: a deep network without shortcuts then magnifies rounding by 1.15
-        // a layer and not by 1.21 (the slope's mean square over the variance that is left)
-        Role::Bias | Role::Shift => around(0.3, 0.1),
+        Role::Bias => around(0.0, 0.1),
+        Role::Shift => around(means.shift, 0.1),
         Role::Scale => {
             let near = around(gain, 0.1 * gain);
             near.into_iter().map(|value| value.clamp(0.5 * gain, 1.5 * gain)).collect()

@@ -15,6 +15,8 @@ pub(super) struct Gains {
     pub(super) scales: HashMap<String, f32>,
     /// Of products, by name of their filters.
     pub(super) filters: HashMap<String, f32>,
+    /// Sums in the longest chain.
+    pub(super) chain: usize,
 }
 
 /// Finds the branches that end in a sum, and the last scale or product on each.
@@ -49,7 +51,7 @@ pub(super) fn gains(graph: &GraphProto, plan: &Plan) -> Gains {
         depth.extend(node.output.iter().map(|name| (name.as_str(), here)));
     }
     let gain = 1.0 / (longest.max(1) as f32).sqrt();
-    let mut gains = Gains::default();
+    let mut gains = Gains { chain: longest, ..Gains::default() };
     for branch in branches {
         weaken(&links, plan, branch, gain, &mut gains);
     }

@@ -125,7 +125,7 @@ fn answers_tell_inputs_apart_and_activations_stay_near_one() {
     let (model, _) = reweight(network(), 1, &[], &environment()).unwrap();
     let (first, second) = (answer(&model, 1), answer(&model, 2));
     let top = |answer: &[f32]| answer.iter().copied().fold(0.0, f32::max);
-    assert!((0.15..0.95).contains(&top(&first)), "{first:?}");
+    assert!((0.12..0.95).contains(&top(&first)), "{first:?}");
     let apart = first.iter().zip(&second).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(apart > 0.02 * top(&first), "{apart}");
     let mut inner = model.clone();
