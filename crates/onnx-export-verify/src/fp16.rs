@@ -29,7 +29,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use backend::Precision;
-use backend::onnx::node::type_and_dims;
+use backend::onnx::node::{subgraphs, type_and_dims};
 use backend::onnx::proto::{DataType, GraphProto, ModelProto, NodeProto};
 use backend::onnx::shape;
 use backend::onnx::tensor::element_count;
@@ -142,8 +142,7 @@ fn convert_from(
 
 fn count_casts(graph: &GraphProto) -> u64 {
     let count = |node: &NodeProto| {
-        let inner = node.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs));
-        u64::from(node.op_type == "Cast") + inner.map(count_casts).sum::<u64>()
+        u64::from(node.op_type == "Cast") + subgraphs(node).map(count_casts).sum::<u64>()
     };
     graph.node.iter().map(count).sum()
 }

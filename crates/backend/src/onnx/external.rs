@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use prost::Message as _;
 
 use super::file::{PROTOBUF_LIMIT, save, temporary};
+use super::node::subgraphs_mut;
 use super::proto::{GraphProto, ModelProto, StringStringEntryProto, TensorProto};
 use crate::error::{Error, Result};
 
@@ -69,11 +70,7 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn graph(&mut self, graph: &mut GraphProto) -> std::io::Result<()> {
         graph.initializer.iter_mut().try_for_each(|tensor| self.tensor(tensor))?;
-        let attributes = graph.node.iter_mut().flat_map(|node| &mut node.attribute);
-        for inner in attributes.flat_map(|a| a.g.iter_mut().chain(&mut a.graphs)) {
-            self.graph(inner)?;
-        }
-        Ok(())
+        graph.node.iter_mut().flat_map(subgraphs_mut).try_for_each(|inner| self.graph(inner))
     }
 
     fn tensor(&mut self, tensor: &mut TensorProto) -> std::io::Result<()> {

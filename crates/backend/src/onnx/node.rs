@@ -1,7 +1,7 @@
 //! Nodes: reading attributes, and building nodes and value descriptions.
 
 use super::proto::{
-    AttributeProto, AttributeType, Dimension, DimensionValue, NodeProto, TensorProto,
+    AttributeProto, AttributeType, Dimension, DimensionValue, GraphProto, NodeProto, TensorProto,
     TensorShapeProto, TensorType, TypeProto, TypeValue, ValueInfoProto,
 };
 use super::shape::Dim;
@@ -34,6 +34,17 @@ pub fn text<'a>(node: &'a NodeProto, name: &str) -> Option<&'a str> {
 /// A tensor attribute.
 pub fn tensor<'a>(node: &'a NodeProto, name: &str) -> Option<&'a TensorProto> {
     attribute(node, name)?.t.as_ref()
+}
+
+/// The graphs in the attributes of a node, those inside of them apart.
+pub fn subgraphs(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
+    node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs))
+}
+
+/// As [`subgraphs`], to be changed.
+pub fn subgraphs_mut(node: &mut NodeProto) -> impl Iterator<Item = &mut GraphProto> {
+    let attributes = node.attribute.iter_mut();
+    attributes.flat_map(|attribute| attribute.g.iter_mut().chain(&mut attribute.graphs))
 }
 
 /// Whether the node belongs to the default operator set.

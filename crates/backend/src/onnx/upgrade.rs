@@ -27,7 +27,7 @@ mod resize;
 use std::collections::{HashMap, HashSet};
 
 use super::model::opset;
-use super::node::{self, is_default_domain};
+use super::node::{self, is_default_domain, subgraphs, subgraphs_mut};
 use super::proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto};
 use super::shape::{self, Dim, Shapes};
 use super::tensor;
@@ -134,10 +134,8 @@ fn file_version(opset: i64) -> i64 {
 fn rewrite(graph: &mut GraphProto, to: i64, scope: &mut Scope<'_>) -> Result<(), Error> {
     let mut done = Vec::with_capacity(graph.node.len());
     for mut node in std::mem::take(&mut graph.node) {
-        for attribute in &mut node.attribute {
-            for inner in attribute.g.iter_mut().chain(&mut attribute.graphs) {
-                rewrite(inner, to, scope)?;
-            }
+        for inner in subgraphs_mut(&mut node) {
+            rewrite(inner, to, scope)?;
         }
         let mut nodes = vec![node];
         for version in scope.from + 1..=to {
@@ -276,9 +274,7 @@ fn collect(graph: &GraphProto, names: &mut HashSet<String>) {
     names.extend(borders.chain(graph.initializer.iter().map(|t| &t.name)).cloned());
     for node in &graph.node {
         names.extend(node.input.iter().chain(&node.output).chain([&node.name]).cloned());
-        for attribute in &node.attribute {
-            attribute.g.iter().chain(&attribute.graphs).for_each(|inner| collect(inner, names));
-        }
+        subgraphs(node).for_each(|inner| collect(inner, names));
     }
 }
 

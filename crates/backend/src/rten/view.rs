@@ -50,10 +50,10 @@ pub(super) fn of(path: &Path, model: ModelProto) -> Result<Option<ModelProto>> {
 }
 
 fn any(graph: &GraphProto, holds: &dyn Fn(&NodeProto) -> bool) -> bool {
-    graph.node.iter().any(|node| {
-        let mut inner = node.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs));
-        holds(node) || inner.any(|graph| any(graph, holds))
-    })
+    graph
+        .node
+        .iter()
+        .any(|node| holds(node) || node::subgraphs(node).any(|graph| any(graph, holds)))
 }
 
 fn is_window(node: &NodeProto) -> bool {
@@ -88,10 +88,8 @@ impl Words {
     fn graph(&mut self, graph: &mut GraphProto) -> Result<(), String> {
         let mut nodes = Vec::with_capacity(graph.node.len());
         for mut node in std::mem::take(&mut graph.node) {
-            for attribute in &mut node.attribute {
-                for inner in attribute.g.iter_mut().chain(&mut attribute.graphs) {
-                    self.graph(inner)?;
-                }
+            for inner in node::subgraphs_mut(&mut node) {
+                self.graph(inner)?;
             }
             let label = node::label(&node).to_owned();
             match node.op_type.as_str() {

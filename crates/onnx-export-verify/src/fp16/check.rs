@@ -123,7 +123,7 @@ pub(super) fn redundant_casts(model: &ModelProto) -> Vec<String> {
 
 #[cfg(test)]
 fn repeated(graph: &GraphProto) -> Vec<String> {
-    use backend::onnx::node::int;
+    use backend::onnx::node::{int, subgraphs};
     let mut seen: HashMap<(&str, Option<i64>), &str> = HashMap::new();
     let mut repeated = Vec::new();
     for node in &graph.node {
@@ -134,9 +134,7 @@ fn repeated(graph: &GraphProto) -> Vec<String> {
         {
             repeated.push(format!("`{other}` and `{}` are casts of one value", node.output[0]));
         }
-        for inner in node.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs)) {
-            repeated.extend(self::repeated(inner));
-        }
+        repeated.extend(subgraphs(node).flat_map(self::repeated));
     }
     repeated
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use backend::onnx::file::read_external;
+use backend::onnx::node::subgraphs_mut;
 use backend::onnx::proto::{NodeProto, TensorProto};
 use pipeline::Fault;
 
@@ -33,12 +34,12 @@ pub(super) fn fill_node(path: &Path, node: &mut NodeProto) -> Result<()> {
         for tensor in attribute.t.iter_mut().chain(&mut attribute.tensors) {
             *tensor = resident(Some(path), std::mem::take(tensor))?;
         }
-        for graph in attribute.g.iter_mut().chain(&mut attribute.graphs) {
-            for tensor in &mut graph.initializer {
-                *tensor = resident(Some(path), std::mem::take(tensor))?;
-            }
-            graph.node.iter_mut().try_for_each(|inner| fill_node(path, inner))?;
+    }
+    for graph in subgraphs_mut(node) {
+        for tensor in &mut graph.initializer {
+            *tensor = resident(Some(path), std::mem::take(tensor))?;
         }
+        graph.node.iter_mut().try_for_each(|inner| fill_node(path, inner))?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use backend::onnx::node::is_default_domain;
+use backend::onnx::node::{is_default_domain, subgraphs};
 use backend::onnx::proto::{GraphProto, ModelProto, NodeProto, TensorProto};
 
 use super::schema::{Kind, Schema};
@@ -240,8 +240,7 @@ impl<'a> Reader<'a> {
         if node.op_type == "Scan" && self.library.opset < 9 {
             given.drain(..1.min(given.len()));
         }
-        let graphs = node.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs));
-        graphs.map(|graph| self.body(graph, &given)).collect()
+        subgraphs(node).map(|graph| self.body(graph, &given)).collect()
     }
 
     fn body(&mut self, graph: &'a GraphProto, given: &[i32]) -> Body {

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use backend::onnx::node::{float, int, is_default_domain, tensor};
+use backend::onnx::node::{float, int, is_default_domain, subgraphs, tensor};
 use backend::onnx::proto::{GraphProto, TensorProto};
 use backend::onnx::tensor::{element_count, from_f32, values_f32};
 use half::f16;
@@ -79,9 +79,7 @@ fn count_uses(graph: &GraphProto, uses: &mut HashMap<String, usize>) {
     for name in inputs.chain(outputs).filter(|name| !name.is_empty()) {
         *uses.entry(name.clone()).or_default() += 1;
     }
-    for attribute in graph.node.iter().flat_map(|node| &node.attribute) {
-        attribute.g.iter().chain(&attribute.graphs).for_each(|inner| count_uses(inner, uses));
-    }
+    graph.node.iter().flat_map(subgraphs).for_each(|inner| count_uses(inner, uses));
 }
 
 fn constant<'a>(graph: &'a GraphProto, name: &str) -> Option<&'a TensorProto> {

@@ -1,5 +1,6 @@
 //! Models that compute in 8-bit integers: recognised, so that they pass through as they are and are named.
 
+use backend::onnx::node::subgraphs;
 use backend::onnx::proto::{GraphProto, ModelProto};
 
 /// What kind of quantised model it is, in words; `None` for any other.
@@ -39,9 +40,7 @@ impl Counts {
             if let Some(count) = count {
                 *count = count.saturating_add(1);
             }
-            for attribute in &node.attribute {
-                attribute.g.iter().chain(&attribute.graphs).for_each(|inner| self.add(inner));
-            }
+            subgraphs(node).for_each(|inner| self.add(inner));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use backend::onnx::node::subgraphs;
 use backend::onnx::proto::{GraphProto, NodeProto};
 
 /// Every name that a graph and its subgraphs read, outputs of the graph included.
@@ -15,9 +16,7 @@ pub(super) fn names_read(graph: &GraphProto, names: &mut HashSet<String>) {
 
 /// Names that the subgraphs of a node read.
 pub(super) fn captured(node: &NodeProto, names: &mut HashSet<String>) {
-    for attribute in &node.attribute {
-        attribute.g.iter().chain(&attribute.graphs).for_each(|inner| names_read(inner, names));
-    }
+    subgraphs(node).for_each(|inner| names_read(inner, names));
 }
 
 /// Who makes and who reads each value, by index of the node.

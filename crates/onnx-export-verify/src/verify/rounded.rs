@@ -22,7 +22,7 @@ pub(super) mod types;
 mod values;
 
 use anyhow::Result;
-use backend::onnx::node::{is_default_domain, type_and_dims};
+use backend::onnx::node::{is_default_domain, subgraphs, type_and_dims};
 use backend::onnx::opset;
 use backend::onnx::proto::{DataType, GraphProto, ModelProto, NodeProto};
 use pipeline::Fault;
@@ -104,10 +104,8 @@ fn node_has_half(node: &NodeProto) -> bool {
         let casts = is_default_domain(node)
             && values::names_a_type(&attribute.name)
             && attribute.i == Some(F16.into());
-        casts
-            || attribute.t.iter().any(|tensor| tensor.data_type == F16)
-            || attribute.g.iter().chain(&attribute.graphs).any(has_half)
-    })
+        casts || attribute.t.iter().any(|tensor| tensor.data_type == F16)
+    }) || subgraphs(node).any(has_half)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use backend::onnx::cost::{costs, weight_bytes};
 use backend::onnx::file::{encode, inline_external};
+use backend::onnx::node::subgraphs;
 use backend::onnx::proto::{GraphProto, ModelProto, StringStringEntryProto, TensorProto};
 use backend::onnx::{digest, load, shape, upgrade};
 use onnx_export_verify::inspect::device::Device;
@@ -152,8 +153,6 @@ fn tensors<'a>(graph: &'a GraphProto, found: &mut Vec<&'a TensorProto>) {
     found.extend(&graph.initializer);
     for attribute in graph.node.iter().flat_map(|node| &node.attribute) {
         found.extend(attribute.t.iter().chain(&attribute.tensors));
-        for inner in attribute.g.iter().chain(&attribute.graphs) {
-            tensors(inner, found);
-        }
     }
+    graph.node.iter().flat_map(subgraphs).for_each(|inner| tensors(inner, found));
 }

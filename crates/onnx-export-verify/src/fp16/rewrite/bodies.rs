@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::mem;
 
 use anyhow::Result;
+use backend::onnx::node::subgraphs_mut;
 use backend::onnx::proto::{GraphProto, NodeProto};
 
 use super::Rewriter;
@@ -17,8 +18,7 @@ impl Rewriter<'_> {
     /// Converts the bodies of an `If`.
     pub(super) fn bodies(&mut self, node: &mut NodeProto, id: usize) -> Result<()> {
         let bodies = &self.facts.nodes[id].bodies;
-        let graphs = node.attribute.iter_mut().flat_map(|a| a.g.iter_mut().chain(&mut a.graphs));
-        for (graph, body) in graphs.zip(bodies) {
+        for (graph, body) in subgraphs_mut(node).zip(bodies) {
             let outer = mem::take(&mut self.frame);
             self.names.enter();
             self.contents(graph, body.first_value)?;

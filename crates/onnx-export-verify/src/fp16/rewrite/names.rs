@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use backend::onnx::node::{attr_int, node as new_node};
+use backend::onnx::node::{attr_int, node as new_node, subgraphs_mut};
 use backend::onnx::proto::{GraphProto, NodeProto, ValueInfoProto};
 
 use crate::fp16::F16;
@@ -180,8 +180,7 @@ impl Names {
 
 /// Renames a value of an outer graph in the bodies of a node, except where a body has one of that name itself.
 pub(super) fn rename(node: &mut NodeProto, old: &str, new: &str) {
-    let graphs = node.attribute.iter_mut().flat_map(|a| a.g.iter_mut().chain(&mut a.graphs));
-    for graph in graphs.filter(|graph| !defines(graph, old)) {
+    for graph in subgraphs_mut(node).filter(|graph| !defines(graph, old)) {
         for inner in &mut graph.node {
             for input in inner.input.iter_mut().filter(|input| *input == old) {
                 new.clone_into(input);

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use backend::onnx::node::float;
+use backend::onnx::node::{float, subgraphs_mut};
 use backend::onnx::proto::{GraphProto, NodeProto};
 
 use super::super::graph::{Links, captured, input, output};
@@ -83,11 +83,7 @@ impl Names {
         for name in new.input.iter_mut().chain(&mut new.output) {
             *name = self.copy(name, copy);
         }
-        for attribute in &mut new.attribute {
-            for inner in attribute.g.iter_mut().chain(&mut attribute.graphs) {
-                self.subgraph(inner, copy);
-            }
-        }
+        subgraphs_mut(&mut new).for_each(|inner| self.subgraph(inner, copy));
         new.name = format!("calibrate:{copy}:{}", node.name);
         new
     }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 use backend::onnx::inputs;
+use backend::onnx::node::subgraphs;
 use backend::onnx::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 use pipeline::Fault;
 
@@ -200,9 +201,5 @@ fn unknown(node: &NodeProto, output: &str) -> Fault {
 /// A graph and every graph inside it.
 fn visit<'g>(graph: &'g GraphProto, f: &mut impl FnMut(&'g GraphProto)) {
     f(graph);
-    for attribute in graph.node.iter().flat_map(|node| &node.attribute) {
-        for inner in attribute.g.iter().chain(&attribute.graphs) {
-            visit(inner, f);
-        }
-    }
+    graph.node.iter().flat_map(subgraphs).for_each(|inner| visit(inner, f));
 }

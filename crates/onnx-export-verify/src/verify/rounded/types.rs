@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use backend::onnx::node::{attribute, int, is_default_domain, type_and_dims, value_info};
+use backend::onnx::node::{
+    attribute, int, is_default_domain, subgraphs, type_and_dims, value_info,
+};
 use backend::onnx::proto::{
     DataType, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 };
@@ -50,9 +52,7 @@ fn mentioned<'a>(graph: &'a GraphProto, names: &mut HashSet<&'a str>) {
     names.extend(graph.output.iter().map(|value| value.name.as_str()));
     for node in &graph.node {
         names.extend(node.input.iter().map(String::as_str));
-        for inner in node.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs)) {
-            mentioned(inner, names);
-        }
+        subgraphs(node).for_each(|inner| mentioned(inner, names));
     }
 }
 
