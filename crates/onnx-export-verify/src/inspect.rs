@@ -19,7 +19,7 @@ use backend::onnx::{inputs, opset, parameters};
 use pipeline::Fault;
 
 use crate::fp16::precision_of;
-use crate::{fault, load, sizes};
+use crate::{load_with_digest, sizes};
 use device::Device;
 use roofline::Roofline;
 
@@ -123,8 +123,7 @@ impl Inspection {
     /// # Errors
     /// Exit 2: a file that is no model, a shape that does not fit it.
     pub fn read(request: &Request) -> Result<Self> {
-        let model = load(&request.path)?;
-        let digest = backend::onnx::digest(&request.path).map_err(fault)?;
+        let (model, digest) = load_with_digest(&request.path)?;
         Self::of(model, digest, request)
     }
 

@@ -40,3 +40,15 @@ pub fn fault(error: backend::Error) -> Fault {
 pub fn load(path: &Path) -> anyhow::Result<ModelProto> {
     backend::onnx::load(path).map_err(|error| fault(error).into())
 }
+
+/// As [`load`], with the SHA-256 over the file and its external data: 64 hexadecimal digits.
+pub fn load_with_digest(path: &Path) -> anyhow::Result<(ModelProto, String)> {
+    backend::onnx::file::load_with_digest(path).map_err(|error| fault(error).into())
+}
+
+/// As [`load`], with all external data in the model; also an error: over 2 GiB of it.
+pub fn load_whole(path: &Path) -> anyhow::Result<ModelProto> {
+    let mut model = load(path)?;
+    backend::onnx::file::inline_external(path, &mut model).map_err(fault)?;
+    Ok(model)
+}

@@ -5,7 +5,7 @@ mod quantised;
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use backend::Precision;
 use backend::onnx::proto::ModelProto;
 use pipeline::Fault;
@@ -15,7 +15,7 @@ use crate::fp16::{self, CONVERTER_VERSION};
 use crate::sizes;
 use crate::store::{About, Entry, Store};
 use crate::verify::Subject;
-use crate::{fault, load, reweight, say};
+use crate::{fault, load_with_digest, reweight, say};
 pub use exporter::Exporter;
 
 type Fields = Vec<(&'static str, String)>;
@@ -46,7 +46,7 @@ fn told((half, report): (ModelProto, fp16::Report)) -> ModelProto {
 /// Takes a given model into the store. `root` is the folder that its path is relative to.
 pub fn take(store: &Store, root: &Path, request: &Taking) -> Result<Models> {
     let path = root.join(&request.path);
-    let mut model = load(&path)?;
+    let (mut model, digest) = load_with_digest(&path)?;
     let own = fp16::precision_of(&model);
     let quantised = quantised::of(&model);
     if let Some(what) = &quantised {
@@ -56,7 +56,7 @@ pub fn take(store: &Store, root: &Path, request: &Taking) -> Result<Models> {
         offered(&request.path, own, quantised.is_some(), request.precisions.as_deref())?;
     let mut fields: Fields = vec![
         ("taker", format!("{} 2", env!("CARGO_PKG_VERSION"))),
-        ("source-digest", backend::onnx::digest(&path).map_err(fault)?),
+        ("source-digest", digest),
         ("name", request.path.display().to_string()),
         ("batch", request.batch.map_or_else(|| "as it is".to_owned(), |b| b.to_string())),
         ("shapes", format!("{:?}", request.shapes)),
@@ -76,9 +76,7 @@ pub fn take(store: &Store, root: &Path, request: &Taking) -> Result<Models> {
         if sizes::settle(&mut model, request.batch, &request.shapes)? || !external.is_empty() {
             store.put(&fields, &mut model, &about)?
         } else {
-            let bytes =
-                std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            store.put_bytes(&fields, &bytes, &model, &about)?
+            store.put_file(&fields, &path, &model, &about)?
         }
     };
     let mut asked = Vec::new();

@@ -14,9 +14,8 @@ use std::time::UNIX_EPOCH;
 use std::{fs, io};
 
 use anyhow::{Context as _, Result};
-use backend::onnx::file::save_bytes;
 use backend::onnx::proto::ModelProto;
-use backend::onnx::stream::save_by_digest;
+use backend::onnx::stream::{copy_by_digest, save_by_digest};
 use pipeline::artifact::{ModelRow, OperatorRow};
 use pipeline::{Digest, files};
 use serde::{Deserialize, Serialize};
@@ -135,23 +134,18 @@ impl Store {
         self.index_model(fields, &digest, &path, model, about)
     }
 
-    /// Stores the bytes of a model as they are.
-    pub fn put_bytes(
+    /// Stores the file of a model as it is.
+    pub fn put_file(
         &self,
         fields: &[(&'static str, String)],
-        bytes: &[u8],
+        file: &Path,
         model: &ModelProto,
         about: &About,
     ) -> Result<Entry> {
-        let digest = Digest::of_bytes(bytes);
-        let relative = format!("data/models/{digest}.onnx");
-        let path = self.root.join(&relative);
-        let there = fs::metadata(&path).is_ok_and(|m| m.len() == bytes.len() as u64)
-            && Digest::of_file(&path).is_ok_and(|found| found == digest);
-        if !there {
-            save_bytes(&path, bytes).map_err(fault)?;
-        }
-        self.index_model(fields, digest.as_str(), &path, model, about)
+        let folder = self.root.join("data").join("models");
+        let (digest, path) =
+            copy_by_digest(&folder, file, |digest| format!("{digest}.onnx")).map_err(fault)?;
+        self.index_model(fields, &digest, &path, model, about)
     }
 
     /// Notes what a stored file is and what made it.

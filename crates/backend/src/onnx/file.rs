@@ -8,7 +8,7 @@ mod part;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use prost::Message as _;
@@ -27,16 +27,35 @@ pub(super) const PROTOBUF_LIMIT: u64 = (1 << 31) - 1;
 /// [`Error::Model`] for a missing or empty file, one that does not decode (truncated or not ONNX), one
 /// without nodes or operator set, and for external data that is missing, too short or outside the folder.
 pub fn load(path: &Path) -> Result<ModelProto> {
-    let bytes = fs::read(path).map_err(|source| match source.kind() {
-        std::io::ErrorKind::NotFound => wrong(path, "there is no such model file"),
-        std::io::ErrorKind::IsADirectory => wrong(path, "is a folder, not an ONNX file"),
-        _ => Error::Io { path: path.to_owned(), source },
-    })?;
-    let model = decode(path, &bytes)?;
-    for part in parts(path, &model)? {
-        part.check()?;
-    }
+    let model = decode(path, &read(path)?)?;
+    check_external(path, &model)?;
     Ok(model)
+}
+
+/// As [`load`], with the [`digest`] of what was read: the file is read and decoded once.
+///
+/// # Errors
+/// As [`load`], and external data that cannot be read.
+pub fn load_with_digest(path: &Path) -> Result<(ModelProto, String)> {
+    let bytes = read(path)?;
+    let hash = Sha256::new_with_prefix(&bytes);
+    let model = decode(path, &bytes)?;
+    drop(bytes);
+    check_external(path, &model)?;
+    let digest = with_external(hash, path, &model)?;
+    Ok((model, digest))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => wrong(path, "there is no such model file"),
+        io::ErrorKind::IsADirectory => wrong(path, "is a folder, not an ONNX file"),
+        _ => Error::Io { path: path.to_owned(), source },
+    })
+}
+
+fn check_external(path: &Path, model: &ModelProto) -> Result<()> {
+    parts(path, model)?.iter().try_for_each(Part::check)
 }
 
 fn decode(path: &Path, bytes: &[u8]) -> Result<ModelProto> {
@@ -70,14 +89,10 @@ pub fn encode(model: &ModelProto) -> Result<Vec<u8>> {
 
 /// Writes a model atomically: temporary file beside it, fsync, rename.
 pub fn save(path: &Path, model: &ModelProto) -> Result<()> {
-    save_bytes(path, &encode(model)?)
-}
-
-/// Writes the bytes of a model atomically, as [`save`] does.
-pub fn save_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    let bytes = encode(model)?;
     let failed = |source| Error::Io { path: path.to_owned(), source };
     let mut file = temporary(path)?;
-    file.write_all(bytes).map_err(failed)?;
+    file.write_all(&bytes).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
@@ -102,13 +117,13 @@ pub(super) fn temporary(path: &Path) -> Result<tempfile::NamedTempFile> {
 
 /// A temporary file is its owner's alone; a model is read by whoever may read the folder.
 #[cfg(unix)]
-pub(super) fn readable(file: &File) -> std::io::Result<()> {
+pub(super) fn readable(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     file.set_permissions(fs::Permissions::from_mode(0o644))
 }
 
 #[cfg(not(unix))]
-pub(super) fn readable(_file: &File) -> std::io::Result<()> {
+pub(super) fn readable(_file: &File) -> io::Result<()> {
     Ok(())
 }
 
@@ -163,26 +178,39 @@ pub fn read_external(path: &Path, tensor: &TensorProto) -> Result<Vec<u8>> {
 /// Without external data this is the digest of the file itself.
 pub fn digest(path: &Path) -> Result<String> {
     let bytes = fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
-    let mut hash = Sha256::new_with_prefix(&bytes);
-    for file in external_files(path, &decode(path, &bytes)?)? {
+    with_external(Sha256::new_with_prefix(&bytes), path, &decode(path, &bytes)?)
+}
+
+/// The digest of a model by the hash of its file: that, and length and bytes of each external file.
+fn with_external(mut hash: Sha256, path: &Path, model: &ModelProto) -> Result<String> {
+    for file in external_files(path, model)? {
         let failed = |source| Error::Io { path: file.clone(), source };
-        // chunk by chunk: these files may be larger than memory
         let mut reader = File::open(&file).map_err(failed)?;
         let length = reader.metadata().map_err(failed)?.len();
         hash.update(length.to_le_bytes());
-        let mut chunk = vec![0; 1 << 18];
-        loop {
-            match reader.read(&mut chunk).map_err(failed)? {
-                0 => break,
-                n => hash.update(&chunk[..n]),
-            }
+        hash_all(&mut hash, &mut reader).map_err(failed)?;
+    }
+    Ok(hex(hash))
+}
+
+/// Hashes what is left in a file, chunk by chunk: it may be larger than memory.
+pub(super) fn hash_all(hash: &mut Sha256, file: &mut File) -> io::Result<()> {
+    let mut chunk = vec![0; 1 << 18];
+    loop {
+        match file.read(&mut chunk)? {
+            0 => return Ok(()),
+            count => hash.update(&chunk[..count]),
         }
     }
-    Ok(hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+}
+
+/// A hash as 64 hexadecimal digits.
+pub(super) fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
         // writing to a String cannot fail
         let _ = write!(text, "{byte:02x}");
         text
-    }))
+    })
 }
 
 /// External parts in the order in which [`visit_mut`] meets their tensors.

@@ -42,6 +42,7 @@ fn a_saved_model_comes_back() {
     assert_eq!(load(&path).unwrap(), tiny());
     assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file");
     assert_eq!(digest(&path).unwrap().len(), 64);
+    assert_eq!(load_with_digest(&path).unwrap(), (tiny(), digest(&path).unwrap()));
 }
 
 #[test]
@@ -85,7 +86,9 @@ fn external_data_is_found_checked_and_inlined() {
     let before = digest(&path).unwrap();
     fs::write(dir.path().join("w.bin"), [bytes, 4.0_f32.to_le_bytes().to_vec()].concat()).unwrap();
     assert_ne!(digest(&path).unwrap(), before, "the digest covers external data");
-    let mut model = load(&path).unwrap();
+    let (mut model, together) = load_with_digest(&path).unwrap();
+    assert_eq!(together, digest(&path).unwrap());
+    assert_eq!(model, load(&path).unwrap());
     inline_external(&path, &mut model).unwrap();
     let tensor = &model.graph.as_ref().unwrap().initializer[0];
     assert_eq!(values_f32(tensor).unwrap(), [1.0, 2.0, 3.0, 4.0]);

@@ -4,9 +4,8 @@
 //! Protobuf puts the length of a message before it. Messages that hold large parts are therefore encoded
 //! without them, and the parts go in where their number stands in the order of fields.
 
-use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, BufWriter, Read as _, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use prost::Message;
@@ -16,7 +15,7 @@ use prost::encoding::{
 
 use sha2::{Digest as _, Sha256};
 
-use super::file::{PROTOBUF_LIMIT, readable};
+use super::file::{PROTOBUF_LIMIT, hash_all, hex, readable};
 use super::proto::{ModelProto, TensorProto};
 use crate::error::{Error, Result};
 
@@ -30,18 +29,42 @@ pub fn save_by_digest(
     model: &mut ModelProto,
     name: impl FnOnce(&str) -> String,
 ) -> Result<(String, PathBuf)> {
-    let size = encoded_len(model);
+    let size = model.encoded_len() as u64;
     if size > PROTOBUF_LIMIT {
         let reason = format!("{size} bytes: over the 2 GiB that one ONNX file may have");
         return Err(Error::Model { path: folder.to_owned(), reason });
     }
+    by_digest(folder, name, |out| write(model, out))
+}
+
+/// As [`save_by_digest`], with the bytes of the file `from` as they are; returns its SHA-256 and the copy.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn copy_by_digest(
+    folder: &Path,
+    from: &Path,
+    name: impl FnOnce(&str) -> String,
+) -> Result<(String, PathBuf)> {
+    let failed = |source| Error::Io { path: from.to_owned(), source };
+    let mut source = fs::File::open(from).map_err(failed)?;
+    by_digest(folder, name, |out| io::copy(&mut source, out).map(drop))
+}
+
+/// Writes what `fill` gives atomically into `folder`, under a name that follows from its SHA-256.
+fn by_digest(
+    folder: &Path,
+    name: impl FnOnce(&str) -> String,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(String, PathBuf)> {
     let failed = |source| Error::Io { path: folder.to_owned(), source };
     fs::create_dir_all(folder).map_err(failed)?;
     let mut builder = tempfile::Builder::new();
     let file = builder.prefix(".model-").suffix(".part").tempfile_in(folder).map_err(failed)?;
-    let mut out = BufWriter::new(Hashing { file: file.as_file(), hash: Sha256::new() });
-    write(model, &mut out).map_err(failed)?;
-    let Hashing { hash, .. } = out.into_inner().map_err(|error| failed(error.into_error()))?;
+    let mut out = BufWriter::new(Hashing { file: file.as_file(), hash: Sha256::new(), size: 0 });
+    fill(&mut out).map_err(failed)?;
+    let Hashing { hash, size, .. } =
+        out.into_inner().map_err(|error| failed(error.into_error()))?;
     let digest = hex(hash);
     let path = folder.join(name(&digest));
     let same = fs::metadata(&path).is_ok_and(|there| there.len() == size)
@@ -56,34 +79,23 @@ pub fn save_by_digest(
 }
 
 fn digest_of(path: &Path) -> io::Result<String> {
-    let mut file = fs::File::open(path)?;
-    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex(hash)),
-            count => hash.update(&buffer[..count]),
-        }
-    }
+    let mut hash = Sha256::new();
+    hash_all(&mut hash, &mut fs::File::open(path)?)?;
+    Ok(hex(hash))
 }
 
-fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-        // writing to a String cannot fail
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// Hashes what it writes.
+/// Hashes and counts what it writes.
 struct Hashing<'a> {
     file: &'a fs::File,
     hash: Sha256,
+    size: u64,
 }
 
 impl Write for Hashing<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
         self.hash.update(&bytes[..written]);
+        self.size += written as u64;
         Ok(written)
     }
 
@@ -100,9 +112,8 @@ const TENSOR_RAW_DATA: u32 = 9;
 /// Writes a model; it is changed while that lasts and is as it was afterwards.
 ///
 /// # Errors
-/// Those of the writer. A file beyond 2 GiB, which protobuf readers refuse, is the caller's to check:
-/// [`encoded_len`] tells.
-pub fn write(model: &mut ModelProto, out: &mut dyn Write) -> io::Result<()> {
+/// Those of the writer. A file beyond 2 GiB, which protobuf readers refuse, is the caller's to check.
+fn write(model: &mut ModelProto, out: &mut dyn Write) -> io::Result<()> {
     let Some(mut graph) = model.graph.take() else {
         return out.write_all(&model.encode_to_vec());
     };
@@ -119,11 +130,6 @@ pub fn write(model: &mut ModelProto, out: &mut dyn Write) -> io::Result<()> {
     graph.initializer = initializers;
     model.graph = Some(graph);
     written
-}
-
-/// Bytes that `write` will write.
-pub fn encoded_len(model: &ModelProto) -> u64 {
-    model.encoded_len() as u64
 }
 
 fn tensor(tensor: &mut TensorProto, out: &mut dyn Write) -> io::Result<()> {
@@ -210,6 +216,14 @@ mod tests {
         save().unwrap();
         assert_eq!(digest_of(&path).unwrap(), digest);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+
+        let apart = tempfile::tempdir().unwrap();
+        let copy = || copy_by_digest(&apart.path().join("new"), &path, str::to_owned);
+        let (same, copied) = copy().unwrap();
+        assert_eq!((&same, fs::read(&copied).unwrap()), (&digest, fs::read(&path).unwrap()));
+        fs::write(&copied, b"torn").unwrap();
+        copy().unwrap();
+        assert_eq!(digest_of(&copied).unwrap(), digest);
     }
 
     #[test]
@@ -255,7 +269,7 @@ mod tests {
             let mut bytes = Vec::new();
             write(&mut copy, &mut bytes).unwrap();
             assert_eq!(bytes, model.encode_to_vec());
-            assert_eq!(bytes.len() as u64, encoded_len(&model));
+            assert_eq!(bytes.len(), model.encoded_len());
             assert_eq!(copy.encode_to_vec(), bytes, "the model is as it was");
         }
     }

@@ -17,7 +17,7 @@ use crate::verify::per_layer::{
 };
 use crate::verify::twin::SUFFIX;
 use crate::verify::{Engines, Subject};
-use crate::{fault, load, say};
+use crate::{load_whole, say};
 
 /// What to compare.
 pub(super) struct Asked<'a> {
@@ -47,8 +47,8 @@ struct Found {
 /// # Errors
 /// Exit 3 when a layer departs, unless the model is float32 and float16 was only tried.
 pub(super) fn run(asked: &Asked<'_>, engines: &Engines) -> Result<Exit> {
-    let model = whole(asked.subject)?;
-    let base = asked.base.map(whole).transpose()?;
+    let model = load_whole(&asked.subject.path)?;
+    let base = asked.base.map(|base| load_whole(&base.path)).transpose()?;
     let Some(first) = engines.list.first() else {
         return Err(Fault::environment("there is no engine").into());
     };
@@ -79,13 +79,6 @@ pub(super) fn run(asked: &Asked<'_>, engines: &Engines) -> Result<Exit> {
     }
     let message = format!("{}: {}", asked.subject.path.display(), failures.join("; "));
     Err(Fault::verification(message).into())
-}
-
-/// A model with its external data.
-fn whole(subject: &Subject) -> Result<ModelProto> {
-    let mut model = load(&subject.path)?;
-    backend::onnx::file::inline_external(&subject.path, &mut model).map_err(fault)?;
-    Ok(model)
 }
 
 fn against_base(

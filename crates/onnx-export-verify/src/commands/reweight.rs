@@ -9,7 +9,7 @@ use pipeline::Exit;
 use super::environment;
 use crate::inspect::grouped;
 use crate::reweight::{Report, reweight};
-use crate::{fault, load, say};
+use crate::{fault, load_whole, say};
 
 /// Arguments of `reweight`.
 #[derive(Args, Debug)]
@@ -32,8 +32,7 @@ pub struct ReweightArgs {
 
 /// Runs `reweight`.
 pub(super) fn run(args: &ReweightArgs) -> Result<Exit> {
-    let mut model = load(&args.model)?;
-    backend::onnx::file::inline_external(&args.model, &mut model).map_err(fault)?;
+    let model = load_whole(&args.model)?;
     let environment = environment().1;
     let text = format!("drawing and calibrating weights for {}", args.model.display());
     let (model, report) =

@@ -17,7 +17,7 @@ use crate::verify::inputs::Plan;
 use crate::verify::per_layer::Fed;
 use crate::verify::tolerance::Depth;
 use crate::verify::{Engines, Request, Subject, verify};
-use crate::{fault, load, report, say};
+use crate::{load_with_digest, report, say};
 
 /// Arguments of `verify`.
 #[derive(Args, Debug)]
@@ -182,11 +182,11 @@ fn plan(args: &VerifyArgs) -> Result<Plan> {
 }
 
 fn subject(path: &Path, shapes: &[(String, Vec<usize>)]) -> Result<Subject> {
-    let model = load(path)?;
+    let (model, digest) = load_with_digest(path)?;
     let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     let precision = precision_of(&model);
     Ok(Subject {
-        digest: backend::onnx::digest(path).map_err(fault)?,
+        digest,
         precision,
         label: format!("{name} ({precision})"),
         path: path.to_owned(),

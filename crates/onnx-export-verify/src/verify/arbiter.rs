@@ -22,7 +22,7 @@ use super::engines::Engine;
 use super::inputs::InputSet;
 use super::per_layer::{Fed, Names, Opened, Side, engines_depart, node_tolerance};
 use super::rounded::types::{Types, visible};
-use crate::{fault, load};
+use crate::load_whole;
 use evaluate::{Kind, Tensor, evaluate, of_proto};
 
 /// What the arbiter found.
@@ -93,12 +93,7 @@ impl fmt::Display for Judgement {
 
 /// What the arbiter says of two engines that disagree about the model in a file; what hinders it is said too.
 pub fn sentence(path: &Path, engines: [&Engine; 2], fed: &Fed<'_>) -> String {
-    let judged = || -> Result<Judgement> {
-        let mut model = load(path)?;
-        backend::onnx::file::inline_external(path, &mut model).map_err(fault)?;
-        arbitrate(&model, engines, fed)
-    };
-    match judged() {
+    match load_whole(path).and_then(|model| arbitrate(&model, engines, fed)) {
         Ok(judgement) => format!("arbiter: {judgement}"),
         Err(why) => format!("arbiter: undecided, {why:#}"),
     }

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::engines::{Answers, Engines, Feeding, Subject};
 use super::rounded::{Rounding, rounded, rounded_by};
-use crate::{fault, load, say};
+use crate::{fault, load_whole, say};
 
 /// What the name of an engine ends with where it ran the twin.
 pub const SUFFIX: &str = ", float16 activations";
@@ -20,8 +20,7 @@ pub(super) fn answers(
     feeding: &Feeding<'_>,
     engines: &Engines,
 ) -> Result<Result<(String, Answers), String>> {
-    let mut model = load(&subject.path)?;
-    backend::onnx::file::inline_external(&subject.path, &mut model).map_err(fault)?;
+    let model = load_whole(&subject.path)?;
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("twin.onnx");
     let label = format!("{}{SUFFIX}", subject.label);

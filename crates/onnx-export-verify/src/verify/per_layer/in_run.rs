@@ -14,7 +14,7 @@ use crate::verify::inputs::{Inputs, Plan};
 use crate::verify::tolerance::TOLERANCE_VERSION;
 use crate::verify::twin::SUFFIX;
 use crate::verify::{Engines, Subject};
-use crate::{fault, load, say};
+use crate::{load_whole, say};
 
 /// Raised when rows change their meaning.
 const VERSION: u32 = 1;
@@ -87,17 +87,14 @@ impl InRun<'_> {
             tell(subject, &rows);
             return Ok(rows);
         }
-        let mut models = [load(&subject.path)?, load(&self.base.path)?];
-        for (model, of) in models.iter_mut().zip([subject, self.base]) {
-            backend::onnx::file::inline_external(&of.path, model).map_err(fault)?;
-        }
+        let (model, base) = (load_whole(&subject.path)?, load_whole(&self.base.path)?);
         let names = Names {
             digest: subject.digest.clone(),
             engine: format!("{}{SUFFIX}", engine.name),
             reference: format!("{}, {}", engine.name, self.base.label),
         };
         let fed = Fed { shapes: &[], inputs: &inputs, as_written: false };
-        let rows = float16_departs(&models[0], Some(&models[1]), engine, &fed, &names)?.rows;
+        let rows = float16_departs(&model, Some(&base), engine, &fed, &names)?.rows;
         if let Err(why) = write_file::<LayerErrorRow>(&path, &rows, provenance) {
             say::warning(&format!("the comparison of layers is not kept: {why:#}"));
         }
