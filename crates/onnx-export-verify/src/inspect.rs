@@ -10,7 +10,7 @@ mod text;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use backend::onnx::cost::{Cost, costs, total, weight_bytes};
 use backend::onnx::node::type_and_dims;
 use backend::onnx::proto::{GraphProto, ModelProto, ValueInfoProto};
@@ -18,6 +18,7 @@ use backend::onnx::shape::{self, Dim, Shapes};
 use backend::onnx::{inputs, opset, parameters};
 use pipeline::Fault;
 
+use crate::drawing::Drawing;
 use crate::fp16::precision_of;
 use crate::{load_with_digest, sizes};
 use device::Device;
@@ -237,10 +238,18 @@ fn layer_parameters(graph: &GraphProto) -> Vec<u64> {
 }
 
 /// The command `inspect`: prints what a model is, as tables or as JSON, and draws its roofline into a file.
+///
+/// # Errors
+/// As [`Inspection::read`]; exit 2 for a drawing of another format, or when there is no roofline to draw.
 pub fn command(request: &Request, as_json: bool, drawing: Option<&Path>) -> Result<()> {
+    let drawing = drawing.map(Drawing::of).transpose()?;
     let inspection = Inspection::read(request)?;
-    if let Some(path) = drawing {
-        draw(path, &inspection)?;
+    if let Some(drawing) = drawing {
+        let missing = || {
+            Fault::config("--plot: there is no roofline to draw")
+                .hint("it needs --device, and a model with products of known shapes")
+        };
+        drawing.write(&inspection.figure().ok_or_else(missing)?)?;
     }
     if as_json {
         crate::say::data(&serde_json::to_string(&inspection.json())?);
@@ -250,27 +259,6 @@ pub fn command(request: &Request, as_json: bool, drawing: Option<&Path>) -> Resu
         }
     }
     Ok(())
-}
-
-/// Writes the roofline as the ending of the file's name says.
-fn draw(path: &Path, inspection: &Inspection) -> Result<()> {
-    let wrong = |message: String| Fault::config(message);
-    let figure = inspection.figure().ok_or_else(|| {
-        wrong("--plot: there is no roofline to draw".to_owned())
-            .hint("it needs --device, and a model with products of known shapes")
-    })?;
-    let bytes = match path.extension().and_then(|ending| ending.to_str()) {
-        Some("svg") => {
-            ::plot::paint::svg_file(&figure.scene, &figure.title, &figure.alt).into_bytes()
-        }
-        Some("png") => ::plot::paint::png(&figure.scene)?,
-        _ => {
-            let message = format!("--plot {}: a name that ends in .svg or .png", path.display());
-            return Err(wrong(message).into());
-        }
-    };
-    pipeline::files::write_atomic(path, &bytes)
-        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 pub use rows::rows;

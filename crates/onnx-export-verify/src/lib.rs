@@ -12,6 +12,7 @@ pub mod architecture;
 pub mod checkpoint;
 pub mod commands;
 pub mod config;
+mod drawing;
 pub mod export;
 pub mod fp16;
 pub mod inspect;

@@ -21,31 +21,17 @@ pub fn tolerance_line(base: &Subject, given: Option<f64>, precision: Precision) 
 
 /// One line per model, engine, reference and output.
 pub fn lines(rows: &[VerifyRow]) -> Vec<String> {
-    let mut groups: Vec<Vec<&VerifyRow>> = Vec::new();
-    for row in rows {
-        let same = |group: &&mut Vec<&VerifyRow>| identity(group[0]) == identity(row);
-        match groups.iter_mut().find(same) {
-            Some(group) => group.push(row),
-            None => groups.push(vec![row]),
-        }
-    }
-    groups.iter().map(|group| line(group)).collect()
-}
-
-fn identity(row: &VerifyRow) -> [&str; 4] {
-    [&row.model_digest, &row.engine, &row.reference, &row.output]
+    VerifyRow::by_output(rows).iter().map(|group| line(group)).collect()
 }
 
 fn line(group: &[&VerifyRow]) -> String {
-    let row = group[0];
+    let row = VerifyRow::tightest(group).unwrap_or(group[0]);
     let verdict = group.iter().map(|row| row.verdict).max().unwrap_or(Verdict::Valid);
     let head = format!("{verdict} {} on {}, output `{}`", row.precision, row.engine, row.output);
     if row.reference == "none" {
         return format!("{head}: not compared ({})", row.reasons.join("; "));
     }
-    let least = group.iter().map(|row| row.minimum_tolerance.unwrap_or(f64::INFINITY));
-    let least = least.fold(0.0, f64::max);
-    let achieved = if least.is_finite() {
+    let achieved = if let Some(least) = row.minimum_tolerance {
         let passes = if least <= row.relative_tolerance { "passes" } else { "would pass" };
         format!("{passes} at {least:.2e}, allowed {:.2e}", row.relative_tolerance)
     } else {
@@ -116,26 +102,43 @@ fn inputs(group: &[&VerifyRow]) -> String {
 
 /// Why it failed: for each model, engine and output the reasons of the first input that failed, and how many others did.
 pub fn failures(rows: &[VerifyRow]) -> Vec<String> {
-    let mut groups: Vec<(&VerifyRow, usize)> = Vec::new();
-    for row in rows.iter().filter(|row| row.verdict == Verdict::Failed) {
-        match groups.iter_mut().find(|(first, _)| identity(first) == identity(row)) {
-            Some((_, others)) => *others += 1,
-            None => groups.push((row, 0)),
-        }
-    }
-    let line = |(row, others): &(&VerifyRow, usize)| {
-        let others = match others {
+    let failed = rows.iter().filter(|row| row.verdict == Verdict::Failed);
+    let line = |group: &Vec<&VerifyRow>| {
+        let row = group[0];
+        let others = match group.len() - 1 {
             0 => String::new(),
             1 => ", and one other input".to_owned(),
             n => format!(", and {n} other inputs"),
         };
         format!("{}, {}{others}: {}", row.precision, row.input_set, row.reasons.join("; "))
     };
-    let mut lines: Vec<String> = groups.iter().map(line).collect();
+    let mut lines: Vec<String> = VerifyRow::by_output(failed).iter().map(line).collect();
     let more = lines.len().saturating_sub(MOST_FAILURES);
     lines.truncate(MOST_FAILURES);
     if more > 0 {
         lines.push(format!("and {more} more outputs, see verify.parquet"));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a probability near 0 more is allowed; the numbers of two input sets must not be mixed.
+    #[test]
+    fn what_passes_and_what_is_allowed_are_of_one_row() {
+        let row = |set: &str, least: f64, allowed: f64| -> VerifyRow {
+            serde_json::from_value(serde_json::json!({
+                "model_digest": "m", "precision": "fp32", "engine": "e", "reference": "r", "output": "p",
+                "input_set": set, "max_abs": 1e-6, "max_rel": 1e-6, "nan_count": 0, "inf_count": 0,
+                "reference_nan_count": 0, "scale": 1.0, "minimum_tolerance": least,
+                "relative_tolerance": allowed, "tolerance": 1e-6, "tolerance_from": "error model",
+                "verdict": "VALID", "reasons": [],
+            }))
+            .unwrap()
+        };
+        let lines = lines(&[row("wide, seed 1", 1e-6, 2e-6), row("wide, seed 2", 0.5, 24.0)]);
+        assert!(lines[0].contains("passes at 1.00e-6, allowed 2.00e-6 of the scale"), "{lines:?}");
+    }
 }

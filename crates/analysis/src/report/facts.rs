@@ -136,23 +136,13 @@ pub fn verification(analysis: &Analysis) -> Table {
         "The model's answers against an independent reference; what it passes at and what is allowed are relative to the output's scale",
         &titles,
     );
-    let mut groups: Vec<Vec<&VerifyRow>> = Vec::new();
-    for row in &analysis.run.verify {
-        let same = |other: &VerifyRow| {
-            (&other.model_digest, &other.engine, &other.reference, &other.output)
-                == (&row.model_digest, &row.engine, &row.reference, &row.output)
-        };
-        match groups.iter_mut().find(|group| same(group[0])) {
-            Some(group) => group.push(row),
-            None => groups.push(vec![row]),
-        }
-    }
+    let groups = VerifyRow::by_output(&analysis.run.verify);
     table.rows.extend(groups.iter().map(|group| verified(analysis, group)));
     table
 }
 
 fn verified(analysis: &Analysis, group: &[&VerifyRow]) -> Vec<Cell> {
-    let first = group[0];
+    let tightest = VerifyRow::tightest(group).unwrap_or(group[0]);
     let rows = || group.iter();
     let worst = rows().map(|row| row.verdict).max().unwrap_or(Verdict::Valid);
     let agree: Vec<bool> = rows().filter_map(|row| row.top1_agree).collect();
@@ -160,22 +150,18 @@ fn verified(analysis: &Analysis, group: &[&VerifyRow]) -> Vec<Cell> {
     let cosine = rows().filter_map(|row| row.cosine).reduce(f64::min);
     let nan: i64 = rows().map(|row| row.nan_count + row.inf_count).sum();
     let ulp = rows().filter_map(|row| row.ulp).reduce(f64::max);
-    // one row that no tolerance would pass makes the whole group so
-    let least = rows()
-        .map(|row| row.minimum_tolerance)
-        .try_fold(0.0, |most: f64, least| Some(most.max(least?)));
-    let given = if first.tolerance_from == "given" { "given by the user" } else { "" };
     let why = rows().flat_map(|row| &row.reasons).next().cloned().unwrap_or_default();
+    let [passes, allowed] = tolerances(tightest);
     vec![
-        Cell::plain(model_name(analysis, first)),
-        Cell::plain(first.engine.clone()),
-        Cell::plain(first.reference.clone()),
-        Cell::plain(format!("`{}`", first.output)),
+        Cell::plain(model_name(analysis, tightest)),
+        Cell::plain(tightest.engine.clone()),
+        Cell::plain(tightest.reference.clone()),
+        Cell::plain(format!("`{}`", tightest.output)),
         Cell::plain(group.len().to_string()),
         Cell::plain(scientific(rows().map(|row| row.max_abs).fold(0.0, f64::max))),
         ulp.map_or_else(Cell::none, |ulp| Cell::plain(format!("{ulp:.1}"))),
-        least.map_or_else(Cell::none, |least| Cell::plain(scientific(least))),
-        Cell::plain(scientific(first.relative_tolerance)).with_detail(given),
+        passes,
+        allowed,
         cosine.map_or_else(Cell::none, |cosine| Cell::plain(format!("{cosine:.8}"))),
         if agree.is_empty() {
             Cell::none()
@@ -184,6 +170,16 @@ fn verified(analysis: &Analysis, group: &[&VerifyRow]) -> Vec<Cell> {
         },
         Cell::plain(nan.to_string()),
         Cell::tag(worst.to_string(), Tone::of(worst)).with_detail(why),
+    ]
+}
+
+/// What a group passes at and what it is allowed, both of its tightest row: what is allowed may differ by input set.
+fn tolerances(tightest: &VerifyRow) -> [Cell; 2] {
+    let given = if tightest.tolerance_from == "given" { "given by the user" } else { "" };
+    let least = tightest.minimum_tolerance;
+    [
+        least.map_or_else(Cell::none, |least| Cell::plain(scientific(least))),
+        Cell::plain(scientific(tightest.relative_tolerance)).with_detail(given),
     ]
 }
 

@@ -1,14 +1,13 @@
 //! `verify --per-layer`: where float16 departs, and where two engines part.
 
-use std::path::Path;
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use backend::Precision;
 use backend::onnx::proto::ModelProto;
 use pipeline::artifact::LayerErrorRow;
 use pipeline::{Exit, Fault};
 use serde::Serialize;
 
+use crate::drawing::Drawing;
 use crate::fp16::precision_of;
 use crate::verify::engines::Engine;
 use crate::verify::per_layer::{
@@ -28,7 +27,7 @@ pub(super) struct Asked<'a> {
     /// What they are fed.
     pub(super) fed: Fed<'a>,
     /// Where the plot goes.
-    pub(super) plot: Option<&'a Path>,
+    pub(super) plot: Option<Drawing<'a>>,
     /// Whether rows are printed as JSON.
     pub(super) json: bool,
 }
@@ -54,8 +53,9 @@ pub(super) fn run(asked: &Asked<'_>, engines: &Engines) -> Result<Exit> {
     };
     let layers = against_base(asked, &model, base.as_ref(), first)?;
     let others = between_engines(asked, &model, &engines.list)?;
-    if let Some(path) = asked.plot {
-        draw(path, &layers)?;
+    let figure = figure(&layers.rows, "Error by depth");
+    if let (Some(plot), Some(figure)) = (&asked.plot, figure) {
+        plot.write(&figure)?;
     }
     let tried_only = asked.base.is_none() && asked.subject.precision == Precision::Fp32;
     let mut failures: Vec<String> = Vec::new();
@@ -137,21 +137,4 @@ fn between_engines(
             Err(error) => Err(error),
         },
     }
-}
-
-/// Writes the plot as the ending of its name says.
-fn draw(path: &Path, errors: &LayerErrors) -> Result<()> {
-    let Some(figure) = figure(&errors.rows, "Error by depth") else { return Ok(()) };
-    let bytes = match path.extension().and_then(|ending| ending.to_str()) {
-        Some("svg") => {
-            plot::paint::svg_file(&figure.scene, &figure.title, &figure.alt).into_bytes()
-        }
-        Some("png") => plot::paint::png(&figure.scene)?,
-        _ => {
-            let message = format!("--plot {}: a name that ends in .svg or .png", path.display());
-            return Err(Fault::config(message).into());
-        }
-    };
-    pipeline::files::write_atomic(path, &bytes)
-        .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -10,6 +10,7 @@ use pipeline::{Exit, Fault, Verdict};
 
 use super::{environment, per_layer};
 use crate::config::{DEFAULT_INPUT_SETS, Images, Tolerance};
+use crate::drawing::Drawing;
 use crate::fp16::precision_of;
 use crate::verify::against::{AgainstExpected, against};
 use crate::verify::expected::Expected;
@@ -51,7 +52,7 @@ pub struct VerifyArgs {
     #[arg(long, default_value = "true", value_name = "BOOL|FOLDER")]
     images: Images,
     /// What outputs may be off by, relative to their scale; left out: what the error model says.
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", conflicts_with = "per_layer")]
     tolerance: Option<Tolerance>,
     /// Let rten read the file as it stands, not in its own words: it then gets operator sets before 13 wrong in part,
     /// which shows that a disagreement is found.
@@ -70,13 +71,14 @@ pub struct VerifyArgs {
 
 /// Runs `verify`.
 pub(super) fn run(args: &VerifyArgs) -> Result<Exit> {
+    let plot = args.plot.as_deref().map(Drawing::of).transpose()?;
     let subject = subject(&args.model, &args.shapes)?;
     let engines = Engines::open(&environment().1)?;
     if let Some((reason, hint)) = &engines.missing {
         say::warning(&format!("only one engine verifies: {reason}; {hint}"));
     }
     if args.per_layer {
-        return layer_by_layer(args, &subject, &engines);
+        return layer_by_layer(args, plot, &subject, &engines);
     }
     let expected = args.against.as_deref().filter(|path| Expected::is(path));
     let (rows, base) = match expected {
@@ -147,7 +149,12 @@ fn against_expected(
     against(&request, engines)
 }
 
-fn layer_by_layer(args: &VerifyArgs, subject: &Subject, engines: &Engines) -> Result<Exit> {
+fn layer_by_layer(
+    args: &VerifyArgs,
+    plot: Option<Drawing<'_>>,
+    subject: &Subject,
+    engines: &Engines,
+) -> Result<Exit> {
     if args.against.as_deref().is_some_and(Expected::is) {
         let message = "--per-layer compares with a model; expected outputs have no layers";
         return Err(Fault::config(message).hint("give an .onnx file to --against").into());
@@ -161,7 +168,7 @@ fn layer_by_layer(args: &VerifyArgs, subject: &Subject, engines: &Engines) -> Re
             inputs: &plan(args)?.inputs(),
             as_written: args.as_written,
         },
-        plot: args.plot.as_deref(),
+        plot,
         json: args.json,
     };
     per_layer::run(&asked, engines)

@@ -20,8 +20,9 @@ use pipeline::Fault;
 
 use super::engines::Engine;
 use super::inputs::InputSet;
-use super::per_layer::{Fed, Names, Opened, Side, engines_depart, node_tolerance};
+use super::per_layer::{Fed, Names, Opened, Side, node_tolerance, widened_depart};
 use super::rounded::types::{Types, visible};
+use super::rounded::widened;
 use crate::load_whole;
 use evaluate::{Kind, Tensor, evaluate, of_proto};
 
@@ -99,7 +100,8 @@ pub fn sentence(path: &Path, engines: [&Engine; 2], fed: &Fed<'_>) -> String {
     }
 }
 
-/// Finds the first node where two engines part and says who is wrong. `model` has its weights in it.
+/// Finds the first node where two engines part and says who is wrong. `model` has its weights in it; where it is
+/// float16 it is judged widened to float32, so that no engine is blamed for storing results as float16.
 ///
 /// # Errors
 /// An engine cannot run the model or give out its inner values (exit 2).
@@ -107,7 +109,8 @@ pub fn arbitrate(model: &ModelProto, engines: [&Engine; 2], fed: &Fed<'_>) -> Re
     let [first, second] = engines;
     let names =
         Names { digest: String::new(), engine: second.name.clone(), reference: first.name.clone() };
-    let errors = engines_depart(model, engines, fed, &names)?;
+    let model = &widened(model)?;
+    let errors = widened_depart(model, engines, fed, &names)?;
     let Some(row) = errors.first() else { return Ok(Judgement::Agree) };
     let graph = model.graph.as_ref();
     let makes = |node: &&NodeProto| node.output.contains(&row.name);

@@ -140,14 +140,23 @@ pub struct Fed<'a> {
 /// Exit 2: an engine cannot run the model.
 pub fn engines_depart(
     model: &ModelProto,
+    engines: [&Engine; 2],
+    fed: &Fed<'_>,
+    names: &Names,
+) -> Result<LayerErrors> {
+    widened_depart(&widened(model)?, engines, fed, names)
+}
+
+/// As [`engines_depart`], of a model without float16.
+pub(super) fn widened_depart(
+    model: &ModelProto,
     [reference, engine]: [&Engine; 2],
     fed: &Fed<'_>,
     names: &Names,
 ) -> Result<LayerErrors> {
-    let wide = widened(model)?;
     let request = Request {
-        reference: Side { model: &wide, engine: reference },
-        subject: Side { model: &wide, engine },
+        reference: Side { model, engine: reference },
+        subject: Side { model, engine },
         precision: Precision::Fp32,
         fed: *fed,
     };

@@ -110,6 +110,19 @@ fn a_given_model_is_taken_in_both_precisions() {
 }
 
 #[test]
+fn layers_that_were_asked_for_but_cannot_be_compared_are_said() {
+    let project = Project::new();
+    project.save("wide.onnx", &tiny(5));
+    let convert = ["convert", "wide.onnx", "--precision", "fp16", "--out", "half.onnx"];
+    project.command().args(convert).assert().success();
+    let asked = |table: &str| project.run(&format!("{table}\nper-layer = true")).assert().success();
+    asked("onnx = \"half.onnx\"").stderr(contains("layers are not compared: the given model is"));
+    asked("onnx = \"wide.onnx\"\nprecision = [\"fp32\"]")
+        .stderr(contains("layers are not compared: no float16 model"));
+    assert!(!project.path("out/layer-errors.parquet").exists());
+}
+
+#[test]
 fn one_engine_and_one_graph_are_no_proof() {
     let project = Project::with_one_engine();
     project.save("tiny.onnx", &tiny(5));

@@ -206,6 +206,20 @@ fn a_given_tolerance_is_recorded_and_decides() {
 }
 
 #[test]
+fn what_a_comparison_of_layers_cannot_use_is_refused_before_it_runs() {
+    let project = Project::new();
+    let layers = |more: &[&str]| {
+        project.command().args(["verify", "missing.onnx", "--per-layer"]).args(more).assert()
+    };
+    layers(&["--plot", "depth.pdf"])
+        .code(2)
+        .stderr(contains("--plot depth.pdf: a name that ends in .svg or .png"));
+    layers(&["--tolerance", "0.5"]).code(2).stderr(contains("cannot be used with"));
+    let inspect = ["inspect", "missing.onnx", "--plot", "roofline"];
+    project.command().args(inspect).assert().code(2).stderr(contains("ends in .svg or .png"));
+}
+
+#[test]
 fn photographs_of_a_folder_and_of_the_program() {
     let project = Project::new();
     project.save("a.onnx", &tiny(5));

@@ -108,6 +108,38 @@ pub struct VerifyRow {
     pub reasons: Vec<String>,
 }
 
+impl VerifyRow {
+    /// Whether another row is about the same output of the same model on the same engine, against the same reference:
+    /// about another input set, then.
+    pub fn same_output(&self, other: &Self) -> bool {
+        (&self.model_digest, &self.engine, &self.reference, &self.output)
+            == (&other.model_digest, &other.engine, &other.reference, &other.output)
+    }
+
+    /// Rows with the input sets of one output together, in the order of their first rows. No group is empty.
+    pub fn by_output<'a>(rows: impl IntoIterator<Item = &'a Self>) -> Vec<Vec<&'a Self>> {
+        let mut groups: Vec<Vec<&Self>> = Vec::new();
+        for row in rows {
+            match groups.iter_mut().find(|group| group[0].same_output(row)) {
+                Some(group) => group.push(row),
+                None => groups.push(vec![row]),
+            }
+        }
+        groups
+    }
+
+    /// The row that is nearest to its tolerance, or farthest beyond it; the first of equal ones, `None` of none.
+    ///
+    /// Tolerances differ by input set where an output is a probability, so that what a group passes at and what it
+    /// is allowed have to be of one row.
+    pub fn tightest<'a>(rows: &[&'a Self]) -> Option<&'a Self> {
+        let share =
+            |row: &Self| row.minimum_tolerance.unwrap_or(f64::INFINITY) / row.relative_tolerance;
+        let tighter = |a: &'a Self, b: &'a Self| if share(b) > share(a) { b } else { a };
+        rows.iter().copied().reduce(tighter)
+    }
+}
+
 impl Artifact for VerifyRow {
     const NAME: &'static str = "verify";
     // 2: a tolerance of integers and Booleans is a share of elements
@@ -218,4 +250,42 @@ impl Artifact for OperatorRow {
         ("weight_bytes", Column::Int),
         ("activation_bytes", Column::IntOrNull),
     ];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(output: &str, least: Option<f64>, allowed: f64) -> VerifyRow {
+        serde_json::from_value(serde_json::json!({
+            "model_digest": "m", "precision": "fp32", "engine": "e", "reference": "r", "output": output,
+            "input_set": "s", "max_abs": 0.0, "max_rel": 0.0, "nan_count": 0, "inf_count": 0,
+            "reference_nan_count": 0, "scale": 1.0, "minimum_tolerance": least, "relative_tolerance": allowed,
+            "tolerance": allowed, "tolerance_from": "error model", "verdict": "VALID", "reasons": [],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_tightest_row_is_not_the_one_with_the_largest_error() {
+        let rows =
+            [row("p", Some(0.5), 24.0), row("p", Some(1e-6), 2e-6), row("p", Some(1e-7), 2e-7)];
+        assert_eq!(
+            VerifyRow::tightest(&rows.each_ref()),
+            Some(&rows[1]),
+            "the first of equal ones"
+        );
+        let broken = row("p", None, 24.0);
+        let all = [&rows[0], &broken, &rows[1]];
+        assert_eq!(VerifyRow::tightest(&all), Some(&broken), "no tolerance would do");
+        assert_eq!(VerifyRow::tightest(&[]), None);
+    }
+
+    #[test]
+    fn rows_of_one_output_stand_together() {
+        let rows = [row("a", None, 1.0), row("b", None, 1.0), row("a", None, 2.0)];
+        assert_eq!(VerifyRow::by_output(&rows), [vec![&rows[0], &rows[2]], vec![&rows[1]]]);
+        let other = VerifyRow { engine: "other".to_owned(), ..rows[0].clone() };
+        assert!(rows[0].same_output(&rows[2]) && !rows[0].same_output(&other));
+    }
 }

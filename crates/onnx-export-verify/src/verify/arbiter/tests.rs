@@ -80,6 +80,23 @@ fn rten_is_found_wrong_about_a_softmax_without_an_axis() {
     assert_eq!(arbitrate(&squeezed(13), [first, second], &fed).unwrap(), Judgement::Agree);
 }
 
+/// ONNX Runtime stores the results of a float16 model as float16, which is no error of the node.
+#[test]
+fn of_a_float16_model_only_the_wrong_engine_is_blamed() {
+    let engines = engines();
+    let [first, second] = engines.list.as_slice() else {
+        eprintln!("skipped: one engine");
+        return;
+    };
+    let (half, _) = crate::fp16::convert(&squeezed(9), &crate::fp16::Options::default()).unwrap();
+    let inputs = inputs();
+    let fed = Fed { shapes: &[], inputs: &inputs, as_written: true };
+    let judgement = arbitrate(&half, [first, second], &fed).unwrap();
+    let Judgement::Part(parting) = &judgement else { panic!("{judgement}") };
+    assert_eq!(parting.op_type, "Softmax");
+    assert_eq!(parting.wrong(), [second.name.as_str()], "{judgement}");
+}
+
 #[test]
 fn an_operator_that_is_not_known_is_undecided() {
     let parting = Parting {

@@ -48,12 +48,17 @@ impl InRun<'_> {
         engines: &Engines,
         provenance: &Provenance,
     ) -> Result<Vec<LayerErrorRow>> {
-        if self.base.precision != Precision::Fp32 || !self.asked.unwrap_or_else(|| self.is_cheap())
-        {
+        if !self.asked.unwrap_or_else(|| self.is_cheap()) {
+            return Ok(Vec::new());
+        }
+        if let Some(why) = self.nothing_to_compare() {
+            if self.asked == Some(true) {
+                say::warning(&format!("layers are not compared: {why}"));
+            }
             return Ok(Vec::new());
         }
         let mut rows = Vec::new();
-        for subject in self.subjects.iter().filter(|s| s.precision == Precision::Fp16) {
+        for subject in self.halves() {
             match self.of(subject, store, engines, provenance) {
                 Ok(found) => rows.extend(found),
                 Err(error) if self.asked == Some(true) => return Err(error),
@@ -61,6 +66,23 @@ impl InRun<'_> {
             }
         }
         Ok(rows)
+    }
+
+    /// The models that may depart.
+    fn halves(&self) -> impl Iterator<Item = &Subject> {
+        self.subjects.iter().filter(|subject| subject.precision == Precision::Fp16)
+    }
+
+    /// Why a run has no rows, in words.
+    fn nothing_to_compare(&self) -> Option<String> {
+        if self.base.precision != Precision::Fp32 {
+            let label = &self.base.label;
+            return Some(format!(
+                "the given model is {label}, and there is no float32 model beside it; `onnx-export-verify verify MODEL --per-layer` compares it with itself in float32"
+            ));
+        }
+        let none = self.halves().next().is_none();
+        none.then(|| "no float16 model is among the precisions".to_owned())
     }
 
     fn is_cheap(&self) -> bool {
