@@ -1,5 +1,7 @@
 //! A model against expected answers from a file: every engine, and the twin of a float16 model.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use backend::Precision;
 use backend::input::Feeds;
@@ -11,6 +13,7 @@ use super::expected::{Expected, ExpectedSet};
 use super::inputs::Inputs;
 use super::judge::{Request, Runs, nobody};
 use super::rows::{Context, uncertify};
+use super::tolerance::gated;
 use super::twin;
 use crate::{load, say};
 
@@ -39,12 +42,13 @@ pub fn against(request: &AgainstExpected<'_>, engines: &Engines) -> Result<Vec<V
     let graph = model.graph.as_ref();
     let inputs = graph.map(backend::onnx::inputs).unwrap_or_default();
     let names: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
+    let gated = gated(&model);
     let mut rows = Vec::new();
     for set in &request.expected.sets {
         let mut shapes = set.shapes(&names);
         shapes.retain(|(name, _)| request.shapes.iter().all(|(given, _)| given != name));
         shapes.extend(request.shapes.iter().cloned());
-        rows.extend(one_set(request, set, &shapes, engines)?);
+        rows.extend(one_set(request, set, (&shapes, &gated), engines)?);
     }
     Ok(rows)
 }
@@ -52,7 +56,7 @@ pub fn against(request: &AgainstExpected<'_>, engines: &Engines) -> Result<Vec<V
 fn one_set(
     request: &AgainstExpected<'_>,
     set: &ExpectedSet,
-    shapes: &[(String, Vec<usize>)],
+    (shapes, gated): (&[(String, Vec<usize>)], &BTreeSet<String>),
     engines: &Engines,
 ) -> Result<Vec<VerifyRow>> {
     let subject = request.subject;
@@ -66,7 +70,7 @@ fn one_set(
         tolerance: request.tolerance,
         as_written: request.as_written,
     };
-    let mut runs = Runs::of(subject, &request.feeding(), engines)?;
+    let mut runs = Runs::of(subject, &request.feeding(), engines, usize::MAX)?;
     let Some((_, first)) = runs.done.first() else {
         return Err(nobody(subject, &runs, engines).into());
     };
@@ -80,7 +84,7 @@ fn one_set(
     };
     runs.done.iter_mut().for_each(|(_, answers)| keep(answers));
     let name = format!("expected {}", set.label);
-    let mut context = Context::new(&request, subject, &expected);
+    let mut context = Context::new(&request, subject, &expected, gated);
     context.constants_fail = false;
     let mut rows = context.all(&runs.done, &name, &expected)?;
     if subject.precision == Precision::Fp16 {

@@ -18,6 +18,7 @@ use backend::onnx::proto::{DataType, GraphProto, ModelProto, NodeProto};
 use backend::onnx::shape::{self, Shapes};
 use pipeline::Fault;
 
+use super::compare::{Content, Differences, relative};
 use super::engines::Engine;
 use super::inputs::InputSet;
 use super::per_layer::{Fed, Names, Opened, Side, node_tolerance, widened_depart};
@@ -249,35 +250,18 @@ impl Scene<'_> {
     }
 }
 
-/// The larger of the rms of the differences and a quarter of the largest, relative to the scale of what is right.
-/// Infinite when only one of them is finite somewhere.
+/// The error of [`Differences::error`], relative to the scale of what is right. Infinite when only one of them is
+/// finite somewhere, or both are not in different ways.
 fn apart(found: &[f32], expected: &[f64]) -> f64 {
-    let (mut squares, mut largest) = (0.0_f64, 0.0_f64);
-    let (mut size, mut peak) = (0.0_f64, 0.0_f64);
-    for (&found, &expected) in found.iter().zip(expected) {
-        // what float32 cannot hold is infinite for the engine as well
-        let (found, expected) = (f64::from(found), f64::from(expected as f32));
-        if found.is_nan() && expected.is_nan() || found.total_cmp(&expected).is_eq() {
-            continue;
-        }
-        if !found.is_finite() || !expected.is_finite() {
-            return f64::INFINITY;
-        }
-        squares += (found - expected).powi(2);
-        largest = largest.max((found - expected).abs());
+    // what float32 cannot hold is infinite for the engine as well
+    let expected: Vec<f32> = expected.iter().map(|&value| value as f32).collect();
+    let alike = |(a, b): (&f32, &f32)| {
+        a.is_finite() && b.is_finite() || a.is_nan() && b.is_nan() || a.total_cmp(b).is_eq()
+    };
+    if !found.iter().zip(&expected).all(alike) {
+        return f64::INFINITY;
     }
-    for expected in expected.iter().filter(|value| value.is_finite()) {
-        size += expected * expected;
-        peak = peak.max(expected.abs());
-    }
-    let count = expected.len().max(1) as f64;
-    let error = (squares / count).sqrt().max(largest / 4.0);
-    let scale = (size / count).sqrt().max(peak / 4.0);
-    match (error, scale) {
-        (0.0, _) => 0.0,
-        (_, 0.0) => f64::INFINITY,
-        _ => error / scale,
-    }
+    relative(Differences::of(found, &expected).error(), Content::of(&expected).scale)
 }
 
 #[cfg(test)]

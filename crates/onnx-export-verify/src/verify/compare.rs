@@ -42,7 +42,7 @@ impl Comparison {
     /// would do: values that are not finite, or a reference of zeros alone.
     pub fn least_tolerance(&self) -> Option<f64> {
         let finite = [self.found, self.reference].iter().all(|c| c.nan + c.inf == 0);
-        let least = if self.max_abs == 0.0 { 0.0 } else { self.max_abs / self.reference.scale };
+        let least = relative(self.max_abs, self.reference.scale);
         (finite && least.is_finite()).then_some(least)
     }
 }
@@ -69,6 +69,50 @@ pub struct Content {
     pub constant: bool,
 }
 
+/// How far two outputs are apart, over pairs of finite elements.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Differences {
+    /// Largest magnitude of a difference.
+    pub max: f64,
+    /// Root mean square of the differences.
+    pub rms: f64,
+}
+
+impl Differences {
+    /// Differences of outputs of as many elements.
+    pub fn of(found: &[f32], reference: &[f32]) -> Self {
+        let differences = || finite_pairs(found, reference).map(|(a, b)| (a - b).abs());
+        let count = differences().count().max(1) as f64;
+        let squares: f64 = differences().map(|difference| difference.powi(2)).sum();
+        Self { max: differences().fold(0.0, f64::max), rms: (squares / count).sqrt() }
+    }
+
+    /// One number for both, as for a scale: the root mean square, or a quarter of the largest if that is more.
+    pub fn error(self) -> f64 {
+        self.rms.max(self.max / 4.0)
+    }
+}
+
+fn finite_pairs(found: &[f32], reference: &[f32]) -> impl Iterator<Item = (f64, f64)> {
+    let finite = |(a, b): &(&f32, &f32)| a.is_finite() && b.is_finite();
+    found.iter().zip(reference).filter(finite).map(|(&a, &b)| (f64::from(a), f64::from(b)))
+}
+
+/// Largest magnitude of the finite elements.
+pub fn peak(values: &[f32]) -> f64 {
+    let finite = values.iter().filter(|value| value.is_finite());
+    finite.fold(0.0, |peak: f64, &value| peak.max(f64::from(value).abs()))
+}
+
+/// An error relative to a scale. Next to nothing but zeros any difference is infinitely far.
+pub fn relative(error: f64, scale: f64) -> f64 {
+    match (error, scale) {
+        (0.0, _) => 0.0,
+        (_, 0.0) => f64::INFINITY,
+        _ => error / scale,
+    }
+}
+
 impl Content {
     /// Looks through an output.
     pub fn of(values: &[f32]) -> Self {
@@ -77,20 +121,15 @@ impl Content {
         let finite = || values.iter().filter(|v| v.is_finite()).map(|&v| f64::from(v));
         let count = finite().count().max(1) as f64;
         let rms = (finite().map(|v| v * v).sum::<f64>() / count).sqrt();
-        let peak = finite().fold(0.0, |peak: f64, v| peak.max(v.abs()));
         let same = |pair: &[f32]| pair[0].total_cmp(&pair[1]).is_eq();
         let constant = values.len() > 1 && values.windows(2).all(same);
-        Self { nan, inf, scale: rms.max(peak / 4.0), constant }
+        Self { nan, inf, scale: rms.max(peak(values) / 4.0), constant }
     }
 }
 
 /// Compares an output with its reference; both have `dims` and as many elements as that.
 pub fn compare(found: &[f32], reference: &[f32], dims: &[usize]) -> Comparison {
-    let pairs = || {
-        let finite = |(a, b): &(&f32, &f32)| a.is_finite() && b.is_finite();
-        found.iter().zip(reference).filter(finite).map(|(&a, &b)| (f64::from(a), f64::from(b)))
-    };
-    let max_abs = pairs().fold(0.0, |max: f64, (a, b)| max.max((a - b).abs()));
+    let pairs = || finite_pairs(found, reference);
     let max_rel = pairs()
         .filter(|(_, b)| *b != 0.0)
         .fold(0.0, |max: f64, (a, b)| max.max((a - b).abs() / b.abs()));
@@ -105,20 +144,21 @@ pub fn compare(found: &[f32], reference: &[f32], dims: &[usize]) -> Comparison {
     let same =
         |(a, b): &(&f32, &f32)| a.partial_cmp(b) == Some(Equal) || (a.is_nan() && b.is_nan());
     let equal = found.iter().zip(reference).filter(same).count();
-    let rows = |n: usize| found.chunks_exact(n).zip(reference.chunks_exact(n));
+    // the largest five of every row, on both sides
+    let tops = classes.map(|n| {
+        let rows = found.chunks_exact(n).zip(reference.chunks_exact(n));
+        rows.map(|(a, b)| (top(a), top(b))).collect::<Vec<_>>()
+    });
+    let shared = |(a, b): &([usize; 5], [usize; 5])| a.iter().filter(|k| b.contains(k)).count();
     Comparison {
-        max_abs,
+        max_abs: Differences::of(found, reference).max,
         max_rel,
         units,
         equal: if found.is_empty() { 1.0 } else { equal as f64 / found.len() as f64 },
         cosine: if finite { cosine(found, reference) } else { None },
-        top1: classes.map(|n| rows(n).all(|(a, b)| top::<1>(a) == top::<1>(b))),
-        top5: classes.map(|n| {
-            let shared = |(a, b)| {
-                let (a, b): ([usize; 5], [usize; 5]) = (top(a), top(b));
-                a.iter().filter(|index| b.contains(index)).count()
-            };
-            rows(n).map(shared).sum::<usize>() as f64 / (5 * rows(n).count().max(1)) as f64
+        top1: tops.as_ref().map(|tops| tops.iter().all(|(a, b)| a[0] == b[0])),
+        top5: tops.as_ref().map(|tops| {
+            tops.iter().map(shared).sum::<usize>() as f64 / (5 * tops.len().max(1)) as f64
         }),
         found: found_content,
         reference: reference_content,
@@ -133,8 +173,8 @@ fn classes(dims: &[usize]) -> Option<usize> {
     }
 }
 
-/// Indices of the largest elements, largest first; of equal ones the first counts.
-fn top<const N: usize>(row: &[f32]) -> [usize; N] {
+/// Indices of the five largest elements, largest first; of equal ones the first counts.
+fn top(row: &[f32]) -> [usize; 5] {
     let mut order: Vec<usize> = (0..row.len()).collect();
     order.sort_by(|&a, &b| row[b].total_cmp(&row[a]).then(a.cmp(&b)));
     std::array::from_fn(|place| order.get(place).copied().unwrap_or(usize::MAX))

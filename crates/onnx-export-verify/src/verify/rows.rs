@@ -1,6 +1,6 @@
 //! Two answers as rows: metrics, tolerance, verdict and why.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use backend::Precision;
@@ -12,7 +12,7 @@ use super::compare::{Comparison, Content, compare};
 use super::engines::{Answers, Engine, Output, Subject, is_float};
 use super::inputs::{InputSet, REFERENCES};
 use super::judge::Request;
-use super::tolerance::{GATE_ERROR, gated};
+use super::tolerance::GATE_ERROR;
 use crate::fault;
 
 /// One model with the answers that it is compared with.
@@ -23,7 +23,9 @@ pub(super) struct Context<'a> {
     /// Outputs that are constant in the reference for every input.
     constant: BTreeSet<&'a str>,
     /// Outputs that are probabilities.
-    gated: BTreeSet<String>,
+    gated: &'a BTreeSet<String>,
+    /// Outputs that different inputs hardly change, with a sentence about it.
+    alike: BTreeMap<&'a str, String>,
     /// Whether such an output fails, or only proves nothing.
     pub(super) constants_fail: bool,
 }
@@ -36,21 +38,26 @@ struct Place<'a> {
 }
 
 impl<'a> Context<'a> {
+    /// `gated` = the outputs of the base that are probabilities: [`super::tolerance::gated`].
     pub(super) fn new(
         request: &'a Request<'a>,
         subject: &'a Subject,
         reference: &'a Answers,
+        gated: &'a BTreeSet<String>,
     ) -> Self {
-        let names = reference.first().into_iter().flatten().map(|output| output.name.as_str());
+        let names = || reference.first().into_iter().flatten().map(|output| output.name.as_str());
         let everywhere = |name: &&str| {
             reference.iter().all(|outputs| {
                 let output = outputs.iter().find(|output| output.name == **name);
                 output.is_some_and(|output| Content::of(&output.values).constant)
             })
         };
-        let constant = names.filter(everywhere).collect();
-        let gated = crate::load(&request.base.path).map(|model| gated(&model)).unwrap_or_default();
-        Self { request, subject, reference, constant, gated, constants_fail: true }
+        let constant = names().filter(everywhere).collect();
+        let alike = BTreeMap::new();
+        let mut context =
+            Self { request, subject, reference, constant, gated, alike, constants_fail: true };
+        context.alike = names().filter_map(|name| Some((name, context.alike(name)?))).collect();
+        context
     }
 
     /// The answers of several engines.
@@ -102,7 +109,8 @@ impl<'a> Context<'a> {
         let mut failures = failures(output, place.engine, &c, (tolerance, float));
         let (wrong, notes) = self.constants(output, place.engine, &c, float);
         failures.extend(wrong);
-        let notes: Vec<String> = notes.into_iter().chain(self.alike(&output.name)).collect();
+        let alike = self.alike.get(output.name.as_str()).cloned();
+        let notes: Vec<String> = notes.into_iter().chain(alike).collect();
         let verdict = match (&failures[..], &notes[..]) {
             ([], []) => Verdict::Valid,
             ([], _) => Verdict::Uncertified,

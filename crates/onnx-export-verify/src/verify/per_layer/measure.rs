@@ -4,7 +4,7 @@ use pipeline::artifact::LayerErrorRow;
 
 use super::graph::Pair;
 use super::{Names, Request};
-use crate::verify::compare::Content;
+use crate::verify::compare::{Content, Differences, peak, relative};
 
 /// What was found of one value over all inputs: the worst of each figure.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -27,33 +27,20 @@ impl Found {
     /// Takes one inference in.
     pub(super) fn add(&mut self, values: &[f32], reference: &[f32]) {
         let (found, expected) = (Content::of(values), Content::of(reference));
-        let pairs = || values.iter().zip(reference).map(|(&a, &b)| (f64::from(a), f64::from(b)));
-        let finite = || pairs().filter(|(a, b)| a.is_finite() && b.is_finite());
-        let count = finite().count().max(1) as f64;
-        let max_abs = finite().fold(0.0, |max: f64, (a, b)| max.max((a - b).abs()));
-        let rms = (finite().map(|(a, b)| (a - b).powi(2)).sum::<f64>() / count).sqrt();
+        let differences = Differences::of(values, reference);
         let scale = expected.scale;
-        // of nothing but zeros any difference is infinitely far
-        let relative = |error: f64| match (error, scale) {
-            (0.0, _) => 0.0,
-            (_, 0.0) => f64::INFINITY,
-            _ => error / scale,
-        };
-        let peak =
-            |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, |m: f64, v| m.max(v.abs()));
-        let max_value =
-            peak(&mut reference.iter().map(|&v| f64::from(v)).filter(|v| v.is_finite()));
+        let broken = |(a, b): &(&f32, &f32)| !a.is_finite() && b.is_finite();
         self.sets += 1;
         self.elements = values.len();
-        self.max_abs = self.max_abs.max(max_abs);
-        self.rms_rel = self.rms_rel.max(relative(rms));
-        self.error = self.error.max(relative(rms.max(max_abs / 4.0)));
+        self.max_abs = self.max_abs.max(differences.max);
+        self.rms_rel = self.rms_rel.max(relative(differences.rms, scale));
+        self.error = self.error.max(relative(differences.error(), scale));
         self.scale = self.scale.max(scale);
-        self.max_value = self.max_value.max(max_value);
+        self.max_value = self.max_value.max(peak(reference));
         self.nan += found.nan;
         self.inf += found.inf;
         self.reference_nonfinite += expected.nan + expected.inf;
-        self.broken += pairs().filter(|(a, b)| !a.is_finite() && b.is_finite()).count() as u64;
+        self.broken += values.iter().zip(reference).filter(broken).count() as u64;
     }
 
     /// The row of a value.

@@ -96,10 +96,7 @@ fn transpose(call: &Call<'_>) -> Answer<Tensor> {
     if order.len() != rank || (0..rank).any(|axis| !order.contains(&axis)) {
         return call.refuse("an order that is none");
     }
-    let dims: Vec<usize> = order.iter().map(|&axis| input.dims[axis]).collect();
-    let own = strides(&input.dims);
-    let at = |index: Vec<usize>| index.iter().zip(&order).map(|(i, &axis)| i * own[axis]).sum();
-    Ok(input.picked(dims.clone(), indices(&dims).map(at)))
+    Ok(input.permuted(&order))
 }
 
 fn concat(call: &Call<'_>) -> Answer<Tensor> {
@@ -210,10 +207,7 @@ fn blocks(call: &Call<'_>) -> Answer<Tensor> {
     let b = usize::try_from(call.int("blocksize", 0)).unwrap_or(0);
     let divides = |size: usize, by: usize| by > 0 && size.is_multiple_of(by);
     let permuted = |split: [usize; 6], order: [usize; 6], dims: [usize; 4]| {
-        let own = strides(&split);
-        let to: Vec<usize> = order.iter().map(|&axis| split[axis]).collect();
-        let at = |index: Vec<usize>| index.iter().zip(order).map(|(i, axis)| i * own[axis]).sum();
-        input.picked(to.clone(), indices(&to).map(at)).reshaped(&dims)
+        input.reshaped(&split)?.permuted(&order).reshaped(&dims)
     };
     if call.op() == "SpaceToDepth" {
         if !divides(h, b) || !divides(w, b) {

@@ -141,12 +141,6 @@ fn conv_transpose(call: &Call<'_>) -> Answer<Tensor> {
     Ok(Tensor::new(&[&[n, m], window.space.as_slice()].concat(), values))
 }
 
-fn transposed(tensor: &Tensor) -> Tensor {
-    let (rows, columns) = (tensor.dims[0], tensor.dims[1]);
-    let at = (0..columns).flat_map(|c| (0..rows).map(move |r| r * columns + c));
-    tensor.picked(vec![columns, rows], at)
-}
-
 /// Rows of `a` times columns of `b`, both dense matrices.
 fn product(a: &[f64], b: &[f64], (rows, inner, columns): (usize, usize, usize)) -> Vec<f64> {
     let mut out = vec![0.0; rows * columns];
@@ -167,7 +161,7 @@ fn gemm(call: &Call<'_>) -> Answer<Tensor> {
         if tensor.dims.len() != 2 {
             return call.refuse("no matrices");
         }
-        Ok(if call.int(name, 0) == 0 { tensor.clone() } else { transposed(tensor) })
+        Ok(if call.int(name, 0) == 0 { tensor.clone() } else { tensor.permuted(&[1, 0]) })
     };
     let (a, b) = (turned(0, "transA")?, turned(1, "transB")?);
     let (rows, inner, columns) = (a.dims[0], a.dims[1], b.dims[1]);

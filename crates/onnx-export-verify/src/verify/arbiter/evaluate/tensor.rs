@@ -48,6 +48,15 @@ impl Tensor {
         self.values.iter().map(|&v| v as i64).collect()
     }
 
+    /// The axes in another order: axis `k` of the result is axis `order[k]` of `self`. `order` names each axis once.
+    pub(super) fn permuted(&self, order: &[usize]) -> Self {
+        let dims: Vec<usize> = order.iter().map(|&axis| self.dims[axis]).collect();
+        let own = strides(&self.dims);
+        let steps: Vec<usize> = order.iter().map(|&axis| own[axis]).collect();
+        let at = positions(&dims, &steps);
+        self.picked(dims, at.into_iter())
+    }
+
     /// Elements picked by position in `self`, under new dimensions.
     pub(super) fn picked(&self, dims: Vec<usize>, at: impl Iterator<Item = usize>) -> Self {
         Self { dims, values: at.map(|k| self.values[k]).collect(), kind: self.kind }
@@ -112,8 +121,14 @@ pub(super) fn spread(dims: &[usize], together: &[usize]) -> Vec<usize> {
     let steps: Vec<usize> = (0..together.len())
         .map(|axis| if axis < ahead || dims[axis - ahead] == 1 { 0 } else { own[axis - ahead] })
         .collect();
-    let position = |index: Vec<usize>| index.iter().zip(&steps).map(|(i, step)| i * step).sum();
-    indices(together).map(position).collect()
+    positions(together, &steps)
+}
+
+/// For every index of a tensor of `dims`, in row-major order, the sum of its parts times `steps`.
+fn positions(dims: &[usize], steps: &[usize]) -> Vec<usize> {
+    dims.iter().zip(steps).fold(vec![0], |at, (&dim, &step)| {
+        at.iter().flat_map(|start| (0..dim).map(move |k| start + k * step)).collect()
+    })
 }
 
 /// Two tensors element by element, broadcast.
