@@ -9,6 +9,7 @@ mod bundle;
 mod digest;
 mod doctor;
 mod fault;
+mod interrupt;
 mod measure;
 mod pipeline;
 mod project;

@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 
 use crate::binaries::Binaries;
 use crate::fault::{self, Fault};
+use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::{setup, ui};
-use chain::{Call, Interrupt, StageResult};
+use chain::{Call, StageResult};
 use plan::Plan;
 
 /// Arguments of `pipeline`.

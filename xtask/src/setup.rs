@@ -7,6 +7,7 @@
 
 mod client;
 mod download;
+mod lock;
 mod notebook;
 mod pin;
 mod torch;
@@ -17,6 +18,7 @@ mod wheel;
 use std::path::PathBuf;
 
 use crate::fault::Fault;
+use crate::interrupt::Interrupt;
 use crate::project::Project;
 use pin::Pin;
 use venv::Venv;
@@ -69,9 +71,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         What::Notebook => notebook(&project).map(drop),
         What::Weights => {
             let limits = weights::limits(args.stall, args.limit);
+            let interrupt = Interrupt::install();
             args.names
                 .iter()
-                .try_for_each(|name| weights::install(&project, name, limits).map(drop))
+                .try_for_each(|name| weights::install(&project, name, limits, &interrupt).map(drop))
         }
     }?;
     Ok(0)

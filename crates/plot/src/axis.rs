@@ -58,9 +58,10 @@ impl Axis {
         (0..=steps).map(|k| (first + k as f64) * step).collect()
     }
 
-    /// Whether a value lies on the axis.
-    pub fn holds(&self, value: f64) -> bool {
-        (self.low..=self.high).contains(&value)
+    /// Exponents of the powers of ten from end to end, for an axis of whole decades.
+    pub fn exponents(&self) -> std::ops::RangeInclusive<i32> {
+        let exponent = |end: f64| libm::log10(end).round() as i32;
+        exponent(self.low)..=exponent(self.high)
     }
 
     /// The smallest value.
@@ -81,8 +82,14 @@ pub fn nice_step(step: f64) -> f64 {
     nice.unwrap_or(10.0) * power
 }
 
+/// The powers of ten around two values: the last one up to `low`, the first one above `high`.
+pub fn whole_decades(low: f64, high: f64) -> (f64, f64) {
+    let exponent = |value: f64| libm::log10(value).floor() as i32;
+    (power_of_ten(exponent(low)), power_of_ten(exponent(high) + 1))
+}
+
 /// Exactly rounded, on every platform.
-fn power_of_ten(exponent: i32) -> f64 {
+pub fn power_of_ten(exponent: i32) -> f64 {
     format!("1e{exponent}").parse().unwrap_or(1.0)
 }
 
@@ -141,6 +148,14 @@ mod tests {
         assert_eq!(axis.ticks(5), [50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0]);
         let axis = Axis::log((20.0, 110.0), (0.0, 1.0));
         assert_eq!(axis.ticks(5), [20.0, 30.0, 40.0, 50.0, 60.0, 80.0, 100.0]);
+    }
+
+    #[test]
+    fn decades_are_whole() {
+        assert_eq!(whole_decades(0.5, 163.0), (0.1, 1000.0));
+        assert_eq!(whole_decades(0.1, 1000.0), (0.1, 10_000.0));
+        assert_eq!(Axis::log((0.1, 1000.0), (0.0, 1.0)).exponents(), -1..=3);
+        assert_eq!(Axis::log((1e-9, 1e14), (0.0, 1.0)).exponents(), -9..=14);
     }
 
     #[test]

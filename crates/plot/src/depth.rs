@@ -1,6 +1,6 @@
 //! Error by depth: one dot a layer, the tolerance as a line, and the first layer that departs by name.
 
-use super::axis::Axis;
+use super::axis::{Axis, power_of_ten, whole_decades};
 use super::scene::{Anchor, Ink, LABEL, SMALL, Scene, TITLE};
 use super::{Figure, draw_x, draw_y, font, plain_ticks};
 
@@ -182,19 +182,15 @@ fn span(layers: &[Layer]) -> (f64, f64) {
     let seen: Vec<f64> = all.filter(|v| v.is_finite() && *v > 0.0).collect();
     let low = seen.iter().copied().fold(f64::INFINITY, f64::min).clamp(LEAST, 1.0);
     let high = seen.iter().copied().fold(0.0, f64::max).clamp(low, MOST);
-    (power(libm::log10(low).floor() as i32), power(libm::log10(high).floor() as i32 + 1))
-}
-
-fn power(exponent: i32) -> f64 {
-    format!("1e{exponent}").parse().unwrap_or(1.0)
+    whole_decades(low, high)
 }
 
 /// Powers of ten on an axis, every second one when there are many.
 fn decades(y: &Axis) -> (Vec<f64>, Vec<String>) {
-    let (low, high) = (libm::log10(y.low()).round() as i32, libm::log10(y.high()).round() as i32);
-    let step = if high - low > 8 { 2 } else { 1 };
-    let exponents = (low..=high).filter(|exponent| (exponent - low) % step == 0);
-    exponents.map(|exponent| (power(exponent), format!("1e{exponent}"))).unzip()
+    let exponents = y.exponents();
+    let step = if exponents.end() - exponents.start() > 8 { 2 } else { 1 };
+    let every = exponents.step_by(step);
+    every.map(|exponent| (power_of_ten(exponent), format!("1e{exponent}"))).unzip()
 }
 
 /// A text cut at its front until it fits: names of layers differ at their end.

@@ -5,20 +5,14 @@
 //! SIGTERM and SIGHUP often reach xtask alone, from a supervisor; it passes them on to the stage.
 
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
-
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::binaries::Binaries;
 use crate::fault::{self, BUG, ENVIRONMENT, INCOMPLETE};
+use crate::interrupt::{ASKS_TO_END, Interrupt};
 use crate::project::Project;
 use crate::ui;
-
-/// Somebody wants the program to end; nothing went wrong in it.
-const ASKS_TO_END: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
 
 /// Everything that the stages of one chain share.
 pub(crate) struct Call<'a> {
@@ -59,53 +53,6 @@ impl StageResult {
                 format!("killed by signal {signal}: a crash in a library or in Tailmark")
             }
             None => format!("exit {}: {}", self.exit, fault::meaning(self.exit)),
-        }
-    }
-}
-
-/// Whether somebody asked the chain to end since it started.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Interrupt {
-    seen: Arc<AtomicBool>,
-    /// Asked of xtask alone, as a supervisor does; the stage has not heard of it.
-    untold: Arc<AtomicBool>,
-}
-
-impl Interrupt {
-    /// From here on these signals do not end xtask.
-    pub(crate) fn install() -> Self {
-        let interrupt = Self::default();
-        let both = [&interrupt.seen, &interrupt.untold];
-        let wanted = [(SIGINT, &both[..1]), (SIGTERM, &both[..]), (SIGHUP, &both[..])];
-        for (signal, flags) in wanted {
-            for flag in flags {
-                if let Err(error) = signal_hook::flag::register(signal, Arc::clone(flag)) {
-                    ui::warn(&format!("signal {signal} will end the chain at once: {error}"));
-                }
-            }
-        }
-        interrupt
-    }
-
-    fn seen(&self) -> bool {
-        self.seen.load(Ordering::SeqCst)
-    }
-
-    /// Waits for a stage, and passes on what it has not heard of.
-    fn wait(&self, child: &mut Child) -> std::io::Result<ExitStatus> {
-        const TICK: Duration = Duration::from_millis(5);
-        loop {
-            if let Some(status) = child.try_wait()? {
-                return Ok(status);
-            }
-            if self.untold.swap(false, Ordering::SeqCst) {
-                // without unsafe code of our own, the tool that every Unix has sends it
-                let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
-                if !told.is_ok_and(|status| status.success()) {
-                    ui::warn("the stage could not be told to end");
-                }
-            }
-            std::thread::sleep(TICK);
         }
     }
 }

@@ -8,18 +8,14 @@ use std::io::{Read as _, Seek as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::fault::Fault;
-use crate::ui;
+use signal_hook::consts::SIGXFSZ;
 
-const SIGINT: i32 = 2;
-const SIGTERM: i32 = 15;
-/// A file grew beyond the limit of the process.
-const SIGXFSZ: i32 = 25;
+use crate::fault::Fault;
+use crate::interrupt::{ASKS_TO_END, Interrupt};
+use crate::ui;
 
 /// How long a transfer may take.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +48,7 @@ pub(crate) enum Ended {
     Broken(String),
     /// Trying again would not help.
     Failed(String),
-    /// The user pressed Ctrl-C.
+    /// Somebody asked the command to end.
     Interrupted,
 }
 
@@ -111,7 +107,9 @@ impl Client {
             (_, None) if status.signal() == Some(SIGXFSZ) => {
                 Ended::Failed("it is larger than files may be here (see ulimit -f)".to_owned())
             }
-            (_, None) if matches!(status.signal(), Some(SIGINT | SIGTERM)) => Ended::Interrupted,
+            (_, None) if status.signal().is_some_and(|signal| ASKS_TO_END.contains(&signal)) => {
+                Ended::Interrupted
+            }
             _ => Ended::Broken(reason),
         }
     }
@@ -121,7 +119,7 @@ impl Client {
 ///
 /// # Errors
 /// Exit 4 when there is neither `curl` nor `wget`.
-pub(crate) fn fetch(transfer: &Transfer<'_>) -> anyhow::Result<Ended> {
+pub(crate) fn fetch(transfer: &Transfer<'_>, interrupt: &Interrupt) -> anyhow::Result<Ended> {
     let resumed = size(transfer.part) > 0;
     for client in Client::ALL {
         let mut errors = tempfile::tempfile()?;
@@ -129,7 +127,7 @@ pub(crate) fn fetch(transfer: &Transfer<'_>) -> anyhow::Result<Ended> {
         command.stderr(errors.try_clone()?);
         match command.spawn() {
             Ok(child) => {
-                let ended = watch(child, transfer)?;
+                let ended = watch(child, transfer, interrupt)?;
                 return Ok(match ended {
                     Watched::Ended(status) => client.ended(status, &text(&mut errors), resumed),
                     Watched::Stopped(ended) => ended,
@@ -153,13 +151,12 @@ enum Watched {
 }
 
 /// Waits for the client, shows how much has arrived, and ends it when the limits or the user say so.
-fn watch(mut child: Child, transfer: &Transfer<'_>) -> anyhow::Result<Watched> {
+fn watch(
+    mut child: Child,
+    transfer: &Transfer<'_>,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Watched> {
     const TICK: Duration = Duration::from_millis(50);
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let mut hooks = Vec::new();
-    for signal in [SIGINT, SIGTERM] {
-        hooks.push(signal_hook::flag::register(signal, Arc::clone(&interrupted))?);
-    }
     let bar = ui::download(transfer.title, transfer.megabytes.unwrap_or(0) * 1_000_000);
     if bar.is_hidden() {
         let about = transfer.megabytes.map_or_else(String::new, |mb| format!(" about {mb} MB"));
@@ -175,7 +172,7 @@ fn watch(mut child: Child, transfer: &Transfer<'_>) -> anyhow::Result<Watched> {
             (last, since) = (now, Instant::now());
             bar.set_position(now);
         }
-        let stop = if interrupted.load(Ordering::Relaxed) {
+        let stop = if interrupt.seen() {
             Some(Ended::Interrupted)
         } else if since.elapsed() > transfer.stall {
             let seconds = transfer.stall.as_secs();
@@ -194,16 +191,14 @@ fn watch(mut child: Child, transfer: &Transfer<'_>) -> anyhow::Result<Watched> {
         thread::sleep(TICK);
     };
     bar.finish_and_clear();
-    for hook in hooks {
-        signal_hook::low_level::unregister(hook);
-    }
-    if interrupted.load(Ordering::Relaxed) {
+    if interrupt.seen() {
         return Ok(Watched::Stopped(Ended::Interrupted));
     }
     Ok(ended)
 }
 
-fn size(file: &Path) -> u64 {
+/// Bytes of a file; 0 when there is none.
+pub(crate) fn size(file: &Path) -> u64 {
     file.metadata().map_or(0, |metadata| metadata.len())
 }
 
@@ -241,6 +236,9 @@ mod tests {
         );
         assert!(matches!(curl(23, "", false), Ended::Failed(reason) if reason.contains("disk")));
         assert!(matches!(curl(18, "", true), Ended::Broken(_)));
-        assert_eq!(Client::Wget.ended(ExitStatus::from_raw(SIGINT), "", false), Ended::Interrupted);
+        for signal in ASKS_TO_END {
+            let ended = Client::Wget.ended(ExitStatus::from_raw(signal), "", false);
+            assert_eq!(ended, Ended::Interrupted);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Python environments of our own under `data/runtime/`, each with a fixed list of packages.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 
 use super::client::attempt;
+use super::lock;
 use crate::fault::Fault;
 use crate::project::Project;
 use crate::ui;
@@ -34,12 +35,22 @@ pub(crate) fn install(project: &Project, venv: &Venv<'_>) -> anyhow::Result<Path
     let folder = project.runtime().join(venv.folder);
     let python = folder.join("bin").join("python");
     let stamp = folder.join("requirements.txt");
-    if python.exists() && fs::read_to_string(&stamp).is_ok_and(|text| text == venv.requirements) {
+    let is_there = || {
+        python.exists() && fs::read_to_string(&stamp).is_ok_and(|text| text == venv.requirements)
+    };
+    if is_there() {
         ui::done(&format!("{}: already there", venv.title), started.elapsed());
         return Ok(python);
     }
-    fs::create_dir_all(project.runtime())
-        .with_context(|| format!("cannot write into {}", project.runtime().display()))?;
+    let cannot = || format!("cannot write into {}", project.runtime().display());
+    fs::create_dir_all(project.runtime()).with_context(cannot)?;
+    // making it clears the folder: another command that does the same would lose its packages
+    let runtime = File::open(project.runtime()).with_context(cannot)?;
+    lock::hold(&runtime, "setup", || false);
+    if is_there() {
+        ui::done(&format!("{}: another command made it", venv.title), started.elapsed());
+        return Ok(python);
+    }
     let spinner = ui::spinner(&format!("{}: fetching about {} MB", venv.title, venv.megabytes));
     let made = make(&folder, &python, venv.requirements);
     spinner.finish_and_clear();

@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::download::{self, Ended, Limits, Transfer};
+use super::lock;
 use crate::digest;
 use crate::fault::{Fault, INCOMPLETE};
+use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::ui;
 use names::{Wanted, prefix_of};
@@ -29,7 +31,12 @@ const ATTEMPTS: u32 = 5;
 /// # Errors
 /// Exit 2 for an unknown name; exit 4 without a network, without `curl` and `wget`, when the server stalls or has
 /// no such file, when the digest differs and when the disk is full; exit 5 when it is interrupted.
-pub(crate) fn install(project: &Project, name: &str, limits: Limits) -> anyhow::Result<PathBuf> {
+pub(crate) fn install(
+    project: &Project,
+    name: &str,
+    limits: Limits,
+    interrupt: &Interrupt,
+) -> anyhow::Result<PathBuf> {
     let started = Instant::now();
     let wanted = Wanted::named(name)?;
     let folder = project.data().join("models");
@@ -46,15 +53,19 @@ pub(crate) fn install(project: &Project, name: &str, limits: Limits) -> anyhow::
             .hint("data/ must be writable and on a disk with space to spare")
     };
     fs::create_dir_all(&folder).map_err(cannot)?;
-    // held to the end: a second command waits instead of writing into the same file
-    let _lock = lock(&place.part).map_err(cannot)?;
+    // held to the end: a second command waits instead of writing into the same file; without locks on this disk
+    // both go on
+    let part = File::options().append(true).create(true).open(&place.part).map_err(cannot)?;
+    lock::hold(&part, "setup weights", || interrupt.seen());
     if place.is_done(&wanted)? {
         let _ = fs::remove_file(&place.part);
         ui::done(&format!("{}: another command fetched it", wanted.file), started.elapsed());
         return Ok(place.target);
     }
-    enough_space(&wanted, &place.part, &folder)?;
-    transfer(&wanted, &place, limits)?;
+    enough_space(&wanted, &place, &folder)?;
+    transfer(&wanted, &place, limits, interrupt)?;
+    // a name that promises a digest must not appear before the bytes are on the disk
+    part.sync_all().map_err(cannot)?;
     fs::rename(&place.part, &place.target).map_err(cannot)?;
     let shown = Project::shown(&place.target);
     ui::done(&format!("{} has the digest of its name", shown.display()), started.elapsed());
@@ -89,7 +100,7 @@ impl Place {
     }
 
     fn kept(&self) -> u64 {
-        self.part.metadata().map_or(0, |metadata| metadata.len())
+        download::size(&self.part)
     }
 }
 
@@ -100,21 +111,9 @@ fn aside(file: &Path) -> PathBuf {
     file.with_file_name(name)
 }
 
-/// Opens the unfinished file and holds it, where files can be locked.
-fn lock(part: &Path) -> io::Result<File> {
-    let file = File::options().append(true).create(true).open(part)?;
-    if let Err(fs::TryLockError::WouldBlock) = file.try_lock() {
-        ui::note("waiting for another `setup weights`");
-        // without locks on this disk both go on
-        let _ = file.lock();
-    }
-    Ok(file)
-}
-
-fn enough_space(wanted: &Wanted, part: &Path, folder: &Path) -> anyhow::Result<()> {
+fn enough_space(wanted: &Wanted, place: &Place, folder: &Path) -> anyhow::Result<()> {
     let Some(megabytes) = wanted.megabytes else { return Ok(()) };
-    let kept = part.metadata().map_or(0, |metadata| metadata.len()) / 1_000_000;
-    let needed = megabytes.saturating_sub(kept);
+    let needed = megabytes.saturating_sub(place.kept() / 1_000_000);
     let free = crate::doctor::available_kb(folder).map(|kb| kb.saturating_mul(1024) / 1_000_000);
     match free {
         Some(free) if free < needed => {
@@ -129,7 +128,12 @@ fn enough_space(wanted: &Wanted, part: &Path, folder: &Path) -> anyhow::Result<(
 }
 
 /// Fetches until the file is whole and right.
-fn transfer(wanted: &Wanted, place: &Place, limits: Limits) -> anyhow::Result<()> {
+fn transfer(
+    wanted: &Wanted,
+    place: &Place,
+    limits: Limits,
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
     let base = std::env::var("TAILMARK_WEIGHTS_URL").ok().filter(|base| !base.is_empty());
     let base = base.unwrap_or_else(|| BASE.to_owned());
     let transfer = Transfer {
@@ -143,10 +147,14 @@ fn transfer(wanted: &Wanted, place: &Place, limits: Limits) -> anyhow::Result<()
     let mut restarted = false;
     for attempt in 1..=ATTEMPTS {
         let before = place.kept();
-        let ended = if before > 0 && right(wanted, &place.part)?.is_none() {
-            Ended::Whole
+        if before > 0 && right(wanted, &place.part)?.is_none() {
+            return Ok(());
+        }
+        // it may have come while nothing was transferred
+        let ended = if interrupt.seen() {
+            Ended::Interrupted
         } else {
-            download::fetch(&transfer)?
+            download::fetch(&transfer, interrupt)?
         };
         match ended {
             Ended::Whole => match right(wanted, &place.part)? {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use super::client::{self, Got, Wanted};
+use super::lock;
 use super::pin::Pin;
 use crate::digest;
 use crate::fault::Fault;
@@ -41,12 +42,13 @@ pub(crate) fn install(project: &Project, pin: &Pin) -> anyhow::Result<PathBuf> {
             ))
     };
     fs::create_dir_all(project.runtime()).map_err(cannot)?;
-    let lock = lock(&project.runtime());
+    let folder = File::open(project.runtime()).map_err(cannot)?;
+    let alone = lock::hold(&folder, "setup", || false);
     if target.exists() && is_there(&target, pin)? {
         ui::done(&format!("{name}: another command fetched it"), started.elapsed());
         return Ok(target);
     }
-    if lock.is_some() {
+    if alone {
         // nobody else is at work while the lock is held: an interrupted command left them
         for left in files_of(&project.runtime(), |name| name.starts_with(WORK)) {
             fs::remove_dir_all(left).map_err(cannot)?;
@@ -76,20 +78,6 @@ fn is_there(folder: &Path, pin: &Pin) -> anyhow::Result<bool> {
         }
     }
     Ok(true)
-}
-
-/// Keeps other commands from installing at the same time, where folders can be locked.
-fn lock(runtime: &Path) -> Option<File> {
-    let folder = File::open(runtime).ok()?;
-    match folder.try_lock() {
-        Ok(()) => {}
-        Err(fs::TryLockError::WouldBlock) => {
-            ui::note("waiting for another `setup`");
-            folder.lock().ok()?;
-        }
-        Err(fs::TryLockError::Error(_)) => return None,
-    }
-    Some(folder)
 }
 
 /// Fetches while a bar shows how much has arrived; where there is no terminal, a line says what is fetched.

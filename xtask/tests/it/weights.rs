@@ -3,6 +3,7 @@
 mod server;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -254,6 +255,39 @@ fn ctrl_c_keeps_what_arrived() {
         press_ctrl_c(&child);
         assert_eq!(child.wait().unwrap().code(), Some(5), "{client}");
         assert_eq!(fixture.file(".part").map(|part| part.len()), Some(90_000));
+    }
+}
+
+/// The signals are ours from the first file to the last, also while nothing is transferred.
+#[test]
+fn ctrl_c_between_two_transfers_ends_the_command() {
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let fixture = Fixture::new();
+        let server = Server::new(&fixture.content, &[Answer::Whole]);
+        let mut command = fixture.setup(clients()[0], &server);
+        command.arg("other-01234567.pth");
+        // as another command would that fetches the same file: this one waits for it
+        let held = fixture.path("").with_file_name("other-01234567.pth.part");
+        fs::create_dir_all(held.parent().unwrap()).unwrap();
+        let held = fs::File::create(held).unwrap();
+        held.lock().unwrap();
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert!(said.any(|line| line.unwrap().contains("waiting for another `setup weights`")));
+        fixture.is_whole();
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        let asked = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if asked.elapsed() > Duration::from_secs(10) {
+                child.kill().unwrap();
+                panic!("{signal} was ignored");
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(child.wait().unwrap().code(), Some(5), "{signal}");
+        assert!(said.any(|line| line.unwrap().contains("interrupted; nothing arrived")));
+        assert_eq!(server.asked(), [None], "the second file was not asked for");
     }
 }
 

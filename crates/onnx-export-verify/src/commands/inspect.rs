@@ -59,18 +59,9 @@ fn device(args: &InspectArgs) -> Result<Option<Device>, Fault> {
                 .hint("or name a device with --device, whose figures are known"))
         }
         (Some(name), tera, gigabytes) => {
-            let mut device = Device::named(name)?;
-            if let Some(tera) = tera {
-                device = Device {
-                    bandwidth: device.bandwidth,
-                    name: device.name,
-                    ..Device::of_user(tera, 1.0)
-                };
-            }
-            if let Some(gigabytes) = gigabytes {
-                device.bandwidth = gigabytes * 1e9;
-                device.source.push_str(" with --bandwidth-gbs");
-            }
+            let device = Device::named(name)?;
+            let device = tera.into_iter().fold(device, Device::with_peak);
+            let device = gigabytes.into_iter().fold(device, Device::with_bandwidth);
             Ok(Some(device))
         }
     }

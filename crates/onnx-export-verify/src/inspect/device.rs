@@ -151,6 +151,27 @@ impl Device {
         }
     }
 
+    /// The same device with the user's own peak for every type, in TFLOP/s; its source says so.
+    #[must_use]
+    pub fn with_peak(mut self, tera: f64) -> Self {
+        let peak = tera * 1e12;
+        (self.fp32, self.tf32, self.fp16, self.int8) = (peak, peak, peak, peak);
+        self.replaced("--peak-tflops")
+    }
+
+    /// The same device with the user's own bandwidth of its memory, in GB/s; its source says so.
+    #[must_use]
+    pub fn with_bandwidth(mut self, gigabytes: f64) -> Self {
+        self.bandwidth = gigabytes * 1e9;
+        self.replaced("--bandwidth-gbs")
+    }
+
+    fn replaced(mut self, flag: &str) -> Self {
+        let word = if self.source.contains(" with --") { "and" } else { "with" };
+        self.source = format!("{} {word} {flag}", self.source);
+        self
+    }
+
     /// Operations a second on elements of a type; what is not known counts as float32.
     pub fn peak(&self, element: i32, tf32: bool) -> f64 {
         match DataType::try_from(element) {
@@ -173,6 +194,23 @@ mod tests {
         let error = Device::named("gtx-9999").unwrap_err();
         assert_eq!(error.to_string(), "--device: no figures for \"gtx-9999\"");
         assert!(Device::named("h200").unwrap().peak(DataType::Float16 as i32, true) > 9e14);
+    }
+
+    #[test]
+    fn figures_of_the_user_stand_beside_the_source_of_the_others() {
+        let l4 = || Device::named("l4").unwrap();
+        let peak = l4().with_peak(5.0);
+        assert_eq!((peak.name.as_str(), peak.bandwidth), ("l4", 300e9));
+        let all = [peak.fp32, peak.tf32, peak.fp16, peak.int8];
+        assert!(all.iter().all(|rate| (rate / 5e12 - 1.0).abs() < 1e-12), "{all:?}");
+        let sheet = "NVIDIA L4 data sheet, half of the sparse rates";
+        assert_eq!(peak.source, format!("{sheet} with --peak-tflops"));
+        let memory = l4().with_bandwidth(200.0);
+        assert_eq!((memory.fp16, memory.bandwidth), (121e12, 200e9));
+        assert_eq!(memory.source, format!("{sheet} with --bandwidth-gbs"));
+        let both = peak.with_bandwidth(200.0);
+        assert_eq!((both.fp16, both.bandwidth), (5e12, 200e9));
+        assert_eq!(both.source, format!("{sheet} with --peak-tflops and --bandwidth-gbs"));
     }
 
     #[test]

@@ -11,8 +11,9 @@ use backend::onnx::tensor::element_name;
 /// The whole inspection.
 pub(super) fn value(inspection: &Inspection) -> Value {
     let sums = inspection.sums();
+    let types = inspection.by_type();
     let mut counts: Vec<(&str, u64)> =
-        inspection.by_type().into_iter().map(|(name, sums)| (name, sums.count)).collect();
+        types.iter().map(|(name, sums)| (*name, sums.count)).collect();
     counts.sort_unstable();
     let counts: Map<String, Value> =
         counts.into_iter().map(|(name, n)| (name.to_owned(), n.into())).collect();
@@ -43,7 +44,7 @@ pub(super) fn value(inspection: &Inspection) -> Value {
         "activation_bytes": sums.activations,
         "intensity": sums.intensity(),
         "operators": counts,
-        "types": inspection.by_type().iter().map(|(name, sums)| kind(name, sums)).collect::<Vec<_>>(),
+        "types": types.iter().map(|(name, sums)| kind(name, sums)).collect::<Vec<_>>(),
         "layers": layers,
         "roofline": inspection.roofline.as_ref().map(|(d, r)| roofline(d, r, inspection.tf32)),
     })

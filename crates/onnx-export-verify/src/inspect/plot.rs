@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use backend::onnx::cost::Cost;
 use backend::onnx::tensor::element_name;
-use plot::axis::Axis;
+use plot::axis::{Axis, power_of_ten, whole_decades};
 use plot::scene::{Anchor, Ink, LABEL, SMALL, Scene, TITLE};
 use plot::{Figure, draw_x, draw_y};
 
@@ -129,23 +129,18 @@ fn axes(device: &Device, dots: &[Dot<'_>], roofs: &BTreeMap<&str, f64>) -> (Axis
 fn span(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let fold = |(low, high): (f64, f64), value: f64| (low.min(value), high.max(value));
     let (low, high) = values.fold((f64::INFINITY, f64::MIN_POSITIVE), fold);
-    (power(low.log10().floor() as i32), power(high.log10().floor() as i32 + 1))
-}
-
-fn power(exponent: i32) -> f64 {
-    format!("1e{exponent}").parse().unwrap_or(1.0)
+    whole_decades(low, high)
 }
 
 fn decades(axis: &Axis) -> (Vec<f64>, Vec<String>) {
-    let (low, high) = (axis.low().log10().round() as i32, axis.high().log10().round() as i32);
     let word = |exponent: i32| {
         if (0..4).contains(&exponent) {
-            power(exponent).to_string()
+            power_of_ten(exponent).to_string()
         } else {
             format!("1e{exponent}")
         }
     };
-    (low..=high).map(|exponent| (power(exponent), word(exponent))).unzip()
+    axis.exponents().map(|exponent| (power_of_ten(exponent), word(exponent))).unzip()
 }
 
 #[cfg(test)]

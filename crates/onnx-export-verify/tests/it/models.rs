@@ -91,6 +91,9 @@ fn inspect_gives_the_floor_of_a_device() {
     inspect(&["--peak-tflops", "2", "--bandwidth-gbs", "50"])
         .success()
         .stdout(contains("50.0 GB/s"));
+    inspect(&["--device", "l4", "--peak-tflops", "5"])
+        .success()
+        .stdout(contains("NVIDIA L4 data sheet, half of the sparse rates with --peak-tflops"));
     inspect(&["--device", "abacus"]).code(2).stderr(contains("jetson-orin-nano-super"));
     inspect(&["--peak-tflops", "2"]).code(2).stderr(contains("--bandwidth-gbs"));
     inspect(&["--peak-tflops=-2"]).code(2).stderr(contains("no positive number"));
