@@ -80,7 +80,7 @@ pub(crate) fn no_tensor(backend: BackendId, name: &str) -> Error {
     Error::Unsupported { backend, what }
 }
 
-/// Reads the `NAME=1x3x224x224` of a command line.
+/// Reads the `NAME=1x3x224x224` of a command line, where a size of 0 or none at all is a slip.
 ///
 /// # Errors
 /// What is wrong with the text, for the user.
@@ -95,9 +95,22 @@ pub fn parse_shape(text: &str) -> Result<(String, Vec<usize>), String> {
     }
 }
 
-/// The `NAME=1x3x224x224` of a tensor; `NAME=` for a scalar.
-pub fn shape_text(spec: &TensorSpec) -> String {
-    format!("{}={}", spec.name, join(&spec.dims))
+/// The `NAME=1x3x224x224` of keys and artifacts; `NAME=` for a scalar. [`read_shape`] reads it.
+pub fn shape_text(name: &str, dims: &[usize]) -> String {
+    format!("{name}={}", join(dims))
+}
+
+/// Reads what [`shape_text`] writes: any name, and sizes that may be 0 or none at all.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn read_shape(text: &str) -> Result<(String, Vec<usize>), String> {
+    let read = || {
+        let (name, sizes) = text.rsplit_once('=')?;
+        let sizes = sizes.split('x').filter(|_| !sizes.is_empty());
+        Some((name.to_owned(), sizes.map(|size| size.parse().ok()).collect::<Option<_>>()?))
+    };
+    read().ok_or_else(|| format!("`{text}` is no name with sizes"))
 }
 
 /// Settles the sizes of all inputs.
@@ -238,6 +251,22 @@ mod tests {
         assert_eq!(parse_shape("n=x=2,4"), Ok(("n=x".to_owned(), vec![2, 4])));
         for text in ["a", "a=", "=1", "a=1xx", "a=0x3", "a=-1"] {
             assert!(parse_shape(text).unwrap_err().contains("NAME=SIZES"), "{text}");
+        }
+    }
+
+    #[test]
+    fn shapes_of_artifacts_read_back() {
+        for (name, dims, text) in [
+            ("input", &[1, 3, 224, 224][..], "input=1x3x224x224"),
+            ("sr", &[], "sr="),
+            ("past", &[0, 4], "past=0x4"),
+            ("n=x", &[2], "n=x=2"),
+        ] {
+            assert_eq!(shape_text(name, dims), text);
+            assert_eq!(read_shape(text), Ok((name.to_owned(), dims.to_vec())));
+        }
+        for text in ["a", "a=1x", "a=x", "a=-1", "a=1,2", "a= 1"] {
+            assert!(read_shape(text).unwrap_err().contains("no name with sizes"), "{text}");
         }
     }
 }

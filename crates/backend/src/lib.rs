@@ -31,7 +31,7 @@ mod traits;
 pub mod trtexec;
 mod types;
 
-pub use border::{model_inputs, parse_shape, shape_text};
+pub use border::{model_inputs, parse_shape, read_shape, shape_text};
 pub use choose::{Chosen, Survey, choose, open_backend, preview, survey};
 pub use error::{Error, Result};
 pub use layers::{Inspection, inspect};

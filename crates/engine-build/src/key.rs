@@ -37,10 +37,7 @@ pub struct Recipe {
 impl Recipe {
     /// The recipe of a request for the model with this digest.
     pub fn new(backend: &dyn Backend, model: &str, request: &BuildRequest<'_>) -> Self {
-        let shape = |(name, dims): &(String, Vec<usize>)| {
-            let dims: Vec<String> = dims.iter().map(usize::to_string).collect();
-            format!("{name}={}", dims.join("x"))
-        };
+        let shape = |(name, dims): &(String, Vec<usize>)| backend::shape_text(name, dims);
         let mut shapes: Vec<String> = request.shapes.iter().map(shape).collect();
         shapes.sort();
         Self {

@@ -85,8 +85,8 @@ impl Expected {
         if repeats {
             return Ok(dims.clone());
         }
-        let reference = TensorSpec { dims: dims.clone(), ..spec.clone() };
-        let (reference, found) = (backend::shape_text(&reference), backend::shape_text(spec));
+        let reference = backend::shape_text(&spec.name, dims);
+        let found = backend::shape_text(&spec.name, &spec.dims);
         let reason = format!("the engine has {found}, the model was verified at {reference}");
         Err(backend::Error::Shape { input: spec.name.clone(), reason })
     }
@@ -133,7 +133,7 @@ pub fn read(run: &RunDir, root: &std::path::Path) -> anyhow::Result<Vec<Engine>>
                     .flags
                     .iter()
                     .filter_map(|flag| flag.strip_prefix("shape="))
-                    .map(|text| backend::parse_shape(text).map_err(Fault::config))
+                    .map(|text| backend::read_shape(text).map_err(Fault::config))
                     .collect::<Result<_, _>>()
                     .context("engines.parquet: flags")?,
                 precision_requested: row.precision_requested,
@@ -220,14 +220,9 @@ fn feeds_of(row: &ReferenceRow) -> anyhow::Result<Feeds> {
 
 /// Sizes of the inputs of a reference.
 fn sizes_of(row: &ReferenceRow) -> anyhow::Result<Vec<(String, Vec<usize>)>> {
-    let broken = |text: &str| Fault::config(format!("references.parquet: {text} is no size"));
-    let one = |text: &String| {
-        let (name, dims) = text.rsplit_once('=').ok_or_else(|| broken(text))?;
-        let dims = dims.split('x').filter(|part| !part.is_empty());
-        let dims: Result<Vec<usize>, _> = dims.map(str::parse).collect();
-        Ok((name.to_owned(), dims.map_err(|_number| broken(text))?))
-    };
-    row.input_sizes.iter().map(one).collect()
+    let sizes: Result<_, String> =
+        row.input_sizes.iter().map(|text| backend::read_shape(text)).collect();
+    Ok(sizes.map_err(|reason| Fault::config(format!("references.parquet: {reason}")))?)
 }
 
 /// The simulator is compared with itself on the model, never with a real engine.
@@ -242,7 +237,8 @@ fn simulated(
     let Some(model) = models.iter().find(|model| model.model_digest == engine.model_digest) else {
         return Ok(expected);
     };
-    let options = OpenOptions::default();
+    // at the sizes of the engine, where the model leaves them open
+    let options = OpenOptions { shapes: engine.shapes.clone(), ..OpenOptions::default() };
     let mut session = backend.open_model(&root.join(&model.path), &options)?;
     for which in 0..2 {
         check::load(session.as_mut(), &expected, which)?;

@@ -13,6 +13,8 @@ use pipeline::samples::{self, Phase};
 use pipeline::{Provenance, RunDir, Verdict};
 use predicates::str::contains;
 
+#[path = "it/sizes.rs"]
+mod sizes;
 #[path = "support/tiny.rs"]
 mod tiny;
 

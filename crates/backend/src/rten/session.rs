@@ -160,8 +160,9 @@ impl Session for RtenSession {
         let inputs: Vec<(NodeId, ValueOrView<'_>)> =
             self.fed.iter().map(|(id, fed)| (*id, fed.view())).collect();
         let run = || self.model.run(inputs, &self.output_ids, Some(self.run_options.clone()));
-        self.results = unpanicked("infer", run)?
-            .map_err(|error| self.feeds.explain(failed("infer", &error), &self.inputs))?;
+        let results = unpanicked("infer", run)
+            .and_then(|results| results.map_err(|error| failed("infer", &error)));
+        self.results = results.map_err(|error| self.feeds.explain(error, &self.inputs))?;
         Ok(())
     }
 
@@ -299,3 +300,7 @@ fn explain(path: &Path, error: &LoadError) -> Error {
         _ => Error::Model { path: path.to_owned(), reason: error.to_string() },
     }
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

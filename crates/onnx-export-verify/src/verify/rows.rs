@@ -210,7 +210,8 @@ impl<'a> Context<'a> {
     pub(super) fn references(&self) -> Result<Vec<ReferenceRow>> {
         let Request { shapes, inputs, .. } = self.request;
         let specs = backend::model_inputs(&self.subject.path, shapes).map_err(fault)?;
-        let sizes: Vec<String> = specs.iter().map(backend::shape_text).collect();
+        let sizes: Vec<String> =
+            specs.iter().map(|spec| backend::shape_text(&spec.name, &spec.dims)).collect();
         let sets = self.reference.iter().zip(&inputs.list).take(REFERENCES);
         let row = |output: &Output, seed: u64| ReferenceRow {
             model_digest: self.subject.digest.clone(),
