@@ -76,7 +76,8 @@ pub fn convert(model: &ModelProto, options: &Options) -> Result<(ModelProto, Rep
     convert_owned(model.clone(), options)
 }
 
-/// Converts a model and takes it apart on the way: no more than one tensor stands there in both types.
+/// Converts a model and takes it apart on the way: no more than one tensor stands there in both types, apart
+/// from weights that the new model has in both.
 ///
 /// # Errors
 /// Exit 2: a model that is float16 already, weights beyond 65504 (all named, unless they are to be clamped) or
@@ -101,17 +102,17 @@ fn convert_from(
     if precision_of(&model) == Precision::Fp16 {
         return Err(Fault::config("the model has float16 weights already").into());
     }
-    let sound = check::breaches(&model).is_empty();
+    if let Some((path, graph)) = path.zip(model.graph.as_mut()) {
+        external::fill_vectors(path, graph)?;
+    }
     let rescaled = model.graph.as_mut().map_or(0, variance::rescale);
     let shapes = shape::infer(&model, &[]);
-    let Some(graph) = &model.graph else {
-        return Err(Fault::config("a model without graph").into());
-    };
-    let facts = Facts::of(&model, graph);
-    let plan = Plan::new(&facts, graph, options)?;
     let Some(graph) = model.graph.take() else {
         return Err(Fault::config("a model without graph").into());
     };
+    let facts = Facts::of(&model, &graph);
+    let sound = check::breaches(&facts, &graph).is_empty();
+    let plan = Plan::new(&facts, &graph, options)?;
     let rounding = Rounding::new(options.on_overflow);
     let mut rewriter = Rewriter::new(&facts, &plan, path, rounding);
     let mut graph = rewriter.outermost(graph)?;
@@ -132,11 +133,11 @@ fn convert_from(
     };
     // from version 4 on, weights need not be listed among the inputs
     model.ir_version = model.ir_version.max(4);
-    model.graph = Some(graph);
-    if let Some(breach) = check::breaches(&model).first().filter(|_| sound) {
+    if sound && let Some(breach) = check::breaches(&Facts::of(&model, &graph), &graph).first() {
         let message = format!("the float16 model is not strongly typed: {breach}");
         return Err(Fault::new(Exit::Bug, message).into());
     }
+    model.graph = Some(graph);
     Ok((model, report))
 }
 

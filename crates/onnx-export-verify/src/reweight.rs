@@ -10,8 +10,9 @@
 //! ```
 //!
 //! Integers, shapes, single numbers and operands of other operators stay as they are; what was replaced
-//! and what was left is told. Each tensor has a stream of its own, by its name, and what was measured is kept
-//! to 8 bits, so that a seed gives the same file whatever the last bits of an engine are.
+//! and what was left is told. Each tensor has a stream of its own, by its name. Engines differ in the last bits;
+//! what was measured is kept to 8, so that a seed rarely gives another file between processor families; on one
+//! machine the file repeats.
 
 mod calibrate;
 mod draw;
@@ -26,6 +27,7 @@ use anyhow::{Context as _, Result};
 use backend::Environment;
 use backend::onnx::proto::{GraphProto, ModelProto, StringStringEntryProto, TensorProto};
 use backend::onnx::tensor;
+use backend::onnx::upgrade::without_default_inputs;
 use pipeline::Fault;
 
 use calibrate::Measured;
@@ -73,7 +75,7 @@ pub fn reweight(
         return Err(Fault::config(message).into());
     }
     let graph = model.graph.as_mut().context("a model without graph")?;
-    drop_default_inputs(graph);
+    without_default_inputs(graph);
     let residuals = residual::gains(graph, &plan);
     // above zero a ReLU bends less: without shortcuts, layer after layer, rounding is then magnified by 1.15
     // and not by 1.21 (root of the slope's mean square over the variance that is left)
@@ -103,12 +105,6 @@ pub fn seed_of(model: &ModelProto) -> Option<i64> {
     let entry = |key: &str| model.metadata_props.iter().find(|entry| entry.key == key);
     (entry("tailmark.weights")?.value == SEEDED).then_some(())?;
     entry("tailmark.seed")?.value.parse().ok()
-}
-
-/// Weights need not be listed among the inputs since version 4 of the file format.
-fn drop_default_inputs(graph: &mut GraphProto) {
-    let weights: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
-    graph.input.retain(|input| !weights.contains(input.name.as_str()));
 }
 
 /// Puts values into the tensor of a weight; a `ConstantOfShape` gets a tensor of its own.

@@ -111,9 +111,9 @@ pub fn upgrade(model: ModelProto, to: i64) -> Result<ModelProto, Error> {
     Ok(new)
 }
 
-/// Weights need not be listed among the inputs since version 4 of the file format; engines take those that
-/// are for inputs that must be fed.
-pub(crate) fn without_default_inputs(graph: &mut GraphProto) -> bool {
+/// Takes weights out of the list of inputs, where they need not be since version 4 of the file format: engines
+/// take those that are for inputs that must be fed. Returns whether there were any.
+pub fn without_default_inputs(graph: &mut GraphProto) -> bool {
     let weights: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
     let before = graph.input.len();
     graph.input.retain(|input| !weights.contains(input.name.as_str()));

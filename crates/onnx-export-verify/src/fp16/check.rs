@@ -2,18 +2,16 @@
 
 use std::collections::HashMap;
 
-use backend::onnx::proto::{DataType, GraphProto, ModelProto};
+use backend::onnx::proto::{DataType, GraphProto};
 
 use super::facts::{Facts, Node};
 use super::schema::{Kind, SEQUENCE};
 use super::types::declared;
 
 /// Every breach, in words; empty for a graph whose types agree. Values of unknown type breach nothing.
-pub(super) fn breaches(model: &ModelProto) -> Vec<String> {
-    let Some(graph) = &model.graph else { return Vec::new() };
-    let facts = Facts::of(model, graph);
-    let mut breaches: Vec<String> = facts.nodes.iter().flat_map(|n| node(&facts, n)).collect();
-    breaches.extend(statements(&facts, graph));
+pub(super) fn breaches(facts: &Facts, graph: &GraphProto) -> Vec<String> {
+    let mut breaches: Vec<String> = facts.nodes.iter().flat_map(|n| node(facts, n)).collect();
+    breaches.extend(statements(facts, graph));
     breaches
 }
 
@@ -97,7 +95,7 @@ fn text(element: i32) -> String {
 /// Casts that could be left out: of a cast of the same two types, to the type that is there, or a second one
 /// of the same value to the same type in the same graph.
 #[cfg(test)]
-pub(super) fn redundant_casts(model: &ModelProto) -> Vec<String> {
+pub(super) fn redundant_casts(model: &backend::onnx::proto::ModelProto) -> Vec<String> {
     use super::types::is_half_or_single;
     let Some(graph) = &model.graph else { return Vec::new() };
     let facts = Facts::of(model, graph);

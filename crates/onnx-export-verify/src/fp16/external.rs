@@ -1,11 +1,12 @@
-//! External data on the way in: read tensor by tensor, so that a model of any size never stands in memory twice.
+//! External data on the way in: read tensor by tensor, so that a model of any size never stands in memory twice;
+//! vectors first.
 
 use std::path::Path;
 
 use anyhow::Result;
 use backend::onnx::file::read_external;
 use backend::onnx::node::subgraphs_mut;
-use backend::onnx::proto::{NodeProto, TensorProto};
+use backend::onnx::proto::{GraphProto, NodeProto, TensorProto};
 use pipeline::Fault;
 
 use crate::fault;
@@ -26,6 +27,18 @@ pub(super) fn resident(path: Option<&Path>, mut tensor: TensorProto) -> Result<T
     tensor.data_location = 0;
     tensor.external_data.clear();
     Ok(tensor)
+}
+
+/// Reads the weights of a graph that have at most one axis: scales and statistics are looked at before anything
+/// is changed.
+///
+/// # Errors
+/// Exit 2 when they cannot be read.
+pub(super) fn fill_vectors(path: &Path, graph: &mut GraphProto) -> Result<()> {
+    for tensor in graph.initializer.iter_mut().filter(|tensor| tensor.dims.len() <= 1) {
+        *tensor = resident(Some(path), std::mem::take(tensor))?;
+    }
+    Ok(())
 }
 
 /// Reads what the attributes of a node keep elsewhere.

@@ -1,16 +1,17 @@
 //! Quantised models: `QuantizeLinear` and `DequantizeLinear` go to float16 together with what stands between
 //! them, or stay float32 together. A `Cast` between them and an operator would break the int8 kernel.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use backend::onnx::node::{float, tensor};
 use backend::onnx::proto::{GraphProto, TensorProto};
-use backend::onnx::tensor::{from_f32, values_f32};
+use backend::onnx::tensor::values_f32;
 use half::f16;
 
 use super::F16;
 use super::facts::{Facts, Node};
 use super::reason::Reason;
+use super::weights::constants;
 
 /// What the scales of a model ask for.
 #[derive(Debug, Default)]
@@ -42,10 +43,10 @@ pub(super) fn regions(facts: &Facts, graph: &GraphProto) -> Quantised {
         schema.is_some_and(|s| s.input(1).is_some_and(|port| s.takes(port, F16)))
     };
     quantised.scales = if border.iter().all(half) {
-        let constants = constants(graph);
-        let scale = |node: &&Node| node.inputs.get(1).copied().flatten();
-        let problem = |value: usize| problem(&facts.values[value].name, &constants);
-        border.iter().filter_map(scale).find_map(problem).map(Reason::Scale)
+        let scales = border.iter().filter_map(|node| node.inputs.get(1).copied().flatten());
+        let names: Vec<&str> = scales.map(|value| facts.values[value].name.as_str()).collect();
+        let constants = constants(graph, &names.iter().copied().collect());
+        names.iter().find_map(|name| problem(name, &constants)).map(Reason::Scale)
     } else {
         Some(Reason::NoFloat16(facts.opset))
     };
@@ -87,20 +88,8 @@ fn mark(facts: &Facts, region: &mut [bool]) {
     }
 }
 
-/// Constants of the outermost graph by name.
-fn constants(graph: &GraphProto) -> HashMap<&str, TensorProto> {
-    let weights = graph.initializer.iter().map(|weight| (weight.name.as_str(), weight.clone()));
-    let small = weights.filter(|(_, weight)| weight.data_type == super::F32);
-    let made = graph.node.iter().filter(|node| node.op_type == "Constant").filter_map(|node| {
-        let value = tensor(node, "value").cloned();
-        let value = value.or_else(|| Some(from_f32("", &[], &[float(node, "value_float")?])))?;
-        Some((node.output.first()?.as_str(), value))
-    });
-    small.chain(made).collect()
-}
-
 /// What float16 would make wrong of a scale.
-fn problem(name: &str, constants: &HashMap<&str, TensorProto>) -> Option<String> {
+fn problem(name: &str, constants: &HashMap<&str, Cow<'_, TensorProto>>) -> Option<String> {
     let Some(values) = constants.get(name).and_then(|tensor| values_f32(tensor).ok()) else {
         return Some(format!("its scale `{name}` is computed or in another file"));
     };

@@ -4,13 +4,13 @@
 mod bodies;
 mod names;
 
-use std::collections::HashSet;
 use std::mem;
 use std::path::Path;
 
 use anyhow::Result;
 use backend::onnx::node::attr_int;
 use backend::onnx::proto::{GraphProto, NodeProto, TensorProto};
+use backend::onnx::upgrade::without_default_inputs;
 
 use super::facts::Facts;
 use super::plan::{Choice, Found, Plan, type_of};
@@ -79,11 +79,8 @@ impl<'a> Rewriter<'a> {
                 redeclare(info, wanted);
             }
         }
-        let weights: HashSet<String> =
-            graph.initializer.iter().map(|weight| weight.name.clone()).collect();
+        without_default_inputs(&mut graph);
         self.finish(&mut graph);
-        // old files list weights among the inputs
-        graph.input.retain(|input| !weights.contains(&input.name));
         for info in &mut graph.input {
             let fed = self.facts.inputs.iter().find(|&&v| self.facts.values[v].name == info.name);
             if let Some(&value) = fed
@@ -107,11 +104,13 @@ impl<'a> Rewriter<'a> {
         let dense = names.len();
         // only the names are left, for the list of inputs
         graph.initializer = names;
-        for (index, sparse) in graph.sparse_initializer.iter_mut().enumerate() {
-            if self.plan.found[first_value + dense + index] == Found::Half
-                && let Some(values) = sparse.values.take_if(|values| values.data_type == F32)
-            {
-                sparse.values = Some(self.rounding.round(values, false)?);
+        // one without values is no value of the facts either
+        let sparse =
+            graph.sparse_initializer.iter_mut().filter_map(|sparse| sparse.values.as_mut());
+        for (index, values) in sparse.enumerate() {
+            let found = self.plan.found[first_value + dense + index];
+            if found == Found::Half && values.data_type == F32 {
+                *values = self.rounding.round(mem::take(values), false)?;
             }
         }
         for node in mem::take(&mut graph.node) {

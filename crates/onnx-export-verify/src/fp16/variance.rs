@@ -5,14 +5,16 @@
 //! the scale loses nothing. Trained models have such variances (9.8e7 and 1e-9 were seen), and cutting them
 //! off at 65504 or 0 changes the answer.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
-use backend::onnx::node::{float, int, is_default_domain, subgraphs, tensor};
+use backend::onnx::node::{float, int, is_default_domain, subgraphs};
 use backend::onnx::proto::{GraphProto, TensorProto};
-use backend::onnx::tensor::{element_count, from_f32, values_f32};
+use backend::onnx::tensor::{from_f32, values_f32};
 use half::f16;
 
 use super::F32;
+use super::weights::constants;
 
 /// Rescales what needs it in the outermost graph; returns the number of channels.
 pub(super) fn rescale(graph: &mut GraphProto) -> u64 {
@@ -31,15 +33,15 @@ pub(super) fn rescale(graph: &mut GraphProto) -> u64 {
     }
     let mut uses: HashMap<String, usize> = HashMap::new();
     count_uses(graph, &mut uses);
+    let wanted = pairs.iter().flat_map(|(scale, variance, _)| [scale.as_str(), variance.as_str()]);
+    let mut values = values(graph, &wanted.collect());
     let mut channels = 0;
     for (scale, variance, epsilon) in pairs {
         if scale == variance || uses.get(&scale) != Some(&1) || uses.get(&variance) != Some(&1) {
             continue;
         }
-        let read = |name: &str| constant(graph, name).and_then(|tensor| values_f32(tensor).ok());
-        let (Some(mut scales), Some(mut variances)) = (read(&scale), read(&variance)) else {
-            continue;
-        };
+        let (scales, variances) = (values.remove(&scale), values.remove(&variance));
+        let (Some(mut scales), Some(mut variances)) = (scales, variances) else { continue };
         if scales.len() != variances.len() {
             continue;
         }
@@ -82,14 +84,15 @@ fn count_uses(graph: &GraphProto, uses: &mut HashMap<String, usize>) {
     graph.node.iter().flat_map(subgraphs).for_each(|inner| count_uses(inner, uses));
 }
 
-fn constant<'a>(graph: &'a GraphProto, name: &str) -> Option<&'a TensorProto> {
-    let weight = graph.initializer.iter().find(|weight| weight.name == name);
-    let made = || {
-        let makes = |out: &Vec<String>| out.first().is_some_and(|out| out == name);
-        let node = graph.node.iter().find(|node| makes(&node.output))?;
-        if node.op_type == "Constant" { tensor(node, "value") } else { None }
+/// The values of float32 tensors under the wanted names.
+fn values(graph: &GraphProto, wanted: &HashSet<&str>) -> HashMap<String, Vec<f32>> {
+    let read = |(name, tensor): (&str, Cow<'_, TensorProto>)| {
+        // a number in an attribute is no tensor that could be replaced
+        let Cow::Borrowed(tensor) = tensor else { return None };
+        let read = || values_f32(tensor).ok();
+        Some((name.to_owned(), (tensor.data_type == F32).then(read)??))
     };
-    weight.or_else(made).filter(|tensor| tensor.data_type == F32 && element_count(tensor).is_ok())
+    constants(graph, wanted).into_iter().filter_map(read).collect()
 }
 
 fn replace(graph: &mut GraphProto, name: &str, values: &[f32]) {

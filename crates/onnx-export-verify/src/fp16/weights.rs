@@ -1,10 +1,12 @@
 //! Rounds weights to float16 and counts what that costs.
 
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::mem;
 
 use anyhow::Result;
-use backend::onnx::node::{attr_tensor, attribute, float};
-use backend::onnx::proto::{NodeProto, TensorProto};
+use backend::onnx::node::{attr_tensor, attribute, float, tensor};
+use backend::onnx::proto::{GraphProto, NodeProto, TensorProto};
 use backend::onnx::tensor::{from_f32, values_f32};
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
@@ -107,6 +109,22 @@ impl Rounding {
 
 fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// What the wanted names stand for in the outermost graph, where that is constant: weights in float32, and what
+/// a `Constant` holds.
+pub(super) fn constants<'a>(
+    graph: &'a GraphProto,
+    wanted: &HashSet<&str>,
+) -> HashMap<&'a str, Cow<'a, TensorProto>> {
+    let weights = graph.initializer.iter().filter(|weight| weight.data_type == F32);
+    let weights = weights.map(|weight| (weight.name.as_str(), Cow::Borrowed(weight)));
+    let made = graph.node.iter().filter(|node| node.op_type == "Constant").filter_map(|node| {
+        let number = || Some(Cow::Owned(from_f32("", &[], &[float(node, "value_float")?])));
+        let value = tensor(node, "value").map(Cow::Borrowed).or_else(number)?;
+        Some((node.output.first()?.as_str(), value))
+    });
+    weights.chain(made).filter(|(name, _)| wanted.contains(name)).collect()
 }
 
 /// Takes the float32 tensor out of a `Constant`; `None` when it holds something else.

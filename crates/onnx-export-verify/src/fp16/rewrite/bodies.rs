@@ -65,7 +65,6 @@ impl Rewriter<'_> {
     pub(super) fn border(&mut self, node: &mut NodeProto, id: usize) {
         let facts = self.facts;
         for body in &facts.nodes[id].bodies {
-            self.next = self.next.max(body.nodes.end);
             for value in facts.captured(body) {
                 let old = &facts.values[value].name;
                 let new = self.value(value, facts.values[value].element);

@@ -24,6 +24,23 @@ fn graphs_in_operators_that_have_none_do_not_shift_what_follows() {
 }
 
 #[test]
+fn sparse_weights_without_values_take_no_number() {
+    use backend::onnx::proto::SparseTensorProto;
+    let mut model = model(vec![node("Relu", "", &[], &[], vec![])], vec![]);
+    let graph = model.graph.as_mut().unwrap();
+    (graph.input, graph.output) = (vec![], vec![]);
+    graph.sparse_initializer = vec![SparseTensorProto::default()];
+    convert(&model, &Options::default()).unwrap();
+    let values = Some(from_f32("s", &[1], &[0.1]));
+    let graph = model.graph.as_mut().unwrap();
+    graph.sparse_initializer.push(SparseTensorProto { values, ..SparseTensorProto::default() });
+    let (new, _) = convert(&model, &Options::default()).unwrap();
+    let sparse = &new.graph.unwrap().sparse_initializer;
+    assert_eq!(sparse[0].values, None);
+    assert_eq!(sparse[1].values.as_ref().unwrap().data_type, F16);
+}
+
+#[test]
 fn weights_that_claim_more_elements_than_can_be_counted_are_no_overflow() {
     let claim = TensorProto {
         name: "w".to_owned(),

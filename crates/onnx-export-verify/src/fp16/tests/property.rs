@@ -99,11 +99,11 @@ proptest! {
         block in any::<bool>(),
     ) {
         let old = random(&steps, &outputs);
-        prop_assert_eq!(check::breaches(&old), [""; 0]);
+        prop_assert_eq!(breaches(&old), [""; 0]);
         let io = if half { Io::Fp16 } else { Io::Fp32 };
         let options = Options { io, ..blocking(if block { &["Sigmoid"] } else { &[] }) };
         let (new, _) = convert(&old, &options).unwrap();
-        prop_assert_eq!(check::breaches(&new), [""; 0]);
+        prop_assert_eq!(breaches(&new), [""; 0]);
         prop_assert_eq!(check::redundant_casts(&new), [""; 0]);
         let (before, after) = (old.graph.unwrap(), new.graph.unwrap());
         let names = |graph: &GraphProto| -> Vec<String> { graph.output.iter().map(|o| o.name.clone()).collect() };

@@ -1,5 +1,8 @@
 //! Overflow, underflow and what is not a number.
 
+use std::path::{Path, PathBuf};
+
+use backend::onnx::proto::StringStringEntryProto;
 use backend::onnx::tensor::values_f32;
 use pipeline::fault::{Exit, exit_of};
 
@@ -78,19 +81,24 @@ fn rounding_is_to_nearest_even_and_unused_weights_are_dropped() {
     assert_eq!(values_f32(&graph.initializer[0]).unwrap(), [1.0, 1.001_953_1, 2048.0]);
 }
 
+/// Saves a model, each of its weights in a file of its own.
+fn save_outside(folder: &Path, model: &mut ModelProto) -> PathBuf {
+    for weight in &mut model.graph.as_mut().unwrap().initializer {
+        let file = format!("{}.bin", weight.name);
+        std::fs::write(folder.join(&file), weight.raw_data.take().unwrap()).unwrap();
+        weight.data_location = 1;
+        weight.external_data = vec![StringStringEntryProto { key: "location".into(), value: file }];
+    }
+    let path = folder.join("m.onnx");
+    backend::onnx::save(&path, model).unwrap();
+    path
+}
+
 #[test]
 fn external_data_is_read_on_the_way() {
-    use backend::onnx::proto::StringStringEntryProto;
     let dir = tempfile::tempdir().unwrap();
     let mut old = sum(&[from_f32("a", &[2], &[0.5, -4.0])]);
-    let weight = &mut old.graph.as_mut().unwrap().initializer[0];
-    let bytes = weight.raw_data.take().unwrap();
-    weight.data_location = 1;
-    weight.external_data =
-        vec![StringStringEntryProto { key: "location".into(), value: "w.bin".into() }];
-    std::fs::write(dir.path().join("w.bin"), bytes).unwrap();
-    let path = dir.path().join("m.onnx");
-    backend::onnx::save(&path, &old).unwrap();
+    let path = save_outside(dir.path(), &mut old);
     let (new, _) = convert_file(&path, &Options::default()).unwrap();
     let weight = &new.graph.unwrap().initializer[0];
     assert_eq!((weight.data_location, values_f32(weight).unwrap()), (0, vec![0.5, -4.0]));
@@ -108,8 +116,13 @@ fn a_variance_beyond_the_range_does_not_fail() {
         channels("m", [0.0; 3]),
         channels("v", [1.0, 9.8e7, 1e-9]),
     ];
-    let (new, report) = convert_checked(&model(nodes, weights), &Options::default());
-    assert_eq!((report.rescaled, report.weights.vanished), (2, 0));
-    let scale = values_f32(&new.graph.unwrap().initializer[0]).unwrap();
-    assert_eq!(scale, [1.0, 1.0 / 8192.0, 512.0]);
+    let mut old = model(nodes, weights);
+    let in_one_file = convert_checked(&old, &Options::default());
+    let dir = tempfile::tempdir().unwrap();
+    let path = save_outside(dir.path(), &mut old);
+    for (new, report) in [in_one_file, convert_file(&path, &Options::default()).unwrap()] {
+        assert_eq!((report.rescaled, report.weights.vanished), (2, 0));
+        let scale = values_f32(&new.graph.unwrap().initializer[0]).unwrap();
+        assert_eq!(scale, [1.0, 1.0 / 8192.0, 512.0]);
+    }
 }
