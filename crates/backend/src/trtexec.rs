@@ -3,26 +3,19 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`command`] | command lines, as pure functions from a request and a version |
-//! | [`log`] | what its log tells, line by line |
-//! | [`times`], [`profile`] | the files that it exports |
+//! | [`trtexec_format`] | what its log tells and the files that it exports: a crate of its own, which the analysis shares |
 //!
 //! It runs whole benchmarks ([`Trtexec::bench`]) and no single inference, so it opens no session.
 
 mod benchmark;
 pub mod command;
-mod device;
 mod engine;
 mod find;
 mod flags;
 mod lineage;
 mod lines;
-pub mod log;
 mod process;
-pub mod profile;
 mod run;
-mod summary;
-pub mod times;
-mod version;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,10 +27,8 @@ use crate::types::{BackendId, Capabilities};
 
 pub use benchmark::BenchOutcome;
 pub use command::{BenchSpec, Wait};
-pub use device::Device;
 pub use run::Limits;
-pub use summary::{Metric, Summary};
-pub use version::Version;
+pub use trtexec_format::{Device, Metric, Summary, Version};
 
 pub(crate) use find::find;
 

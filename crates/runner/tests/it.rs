@@ -129,7 +129,10 @@ fn reference(backend: &dyn backend::Backend, model: &Path, seed: i64) -> Referen
         input_seed: seed,
         distribution: "image-like".into(),
         fixed_inputs: Vec::new(),
-        input_sizes: vec![backend::shape_text(&session.inputs()[0])],
+        input_sizes: vec![backend::shape_text(
+            &session.inputs()[0].name,
+            &session.inputs()[0].dims,
+        )],
         output: "output".into(),
         dims: vec![1, 4],
         values: session.output(0).unwrap(),

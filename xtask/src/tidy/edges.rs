@@ -8,17 +8,18 @@ use toml::{Table, Value};
 use crate::fault::Fault;
 
 /// Every member and the members it may depend on, in any way: normal, build or dev.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("stats", &[]),
     ("pipeline", &[]),
     ("plot", &[]),
+    ("trtexec-format", &[]),
     ("tensorrt", &[]),
     ("tensorrt-fake", &["tensorrt"]),
-    ("backend", &["tensorrt"]),
+    ("backend", &["tensorrt", "trtexec-format"]),
     ("onnx-export-verify", &["pipeline", "backend", "plot"]),
     ("engine-build", &["pipeline", "backend"]),
     ("runner", &["pipeline", "backend", "stats"]),
-    ("analysis", &["pipeline", "stats", "plot"]),
+    ("analysis", &["pipeline", "stats", "plot", "trtexec-format"]),
     ("xtask", &[]),
 ];
 

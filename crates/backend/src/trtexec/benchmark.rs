@@ -5,23 +5,21 @@
 
 use std::path::Path;
 
+use trtexec_format::times::{self, Row};
+use trtexec_format::{Log, Profile, Summary, Version, profile};
+
 use crate::error::{Error, Result};
 
 use super::command::{self, BenchSpec, Exports, Wait};
 use super::flags;
-use super::log::Log;
-use super::profile::{Profile, read_profile};
 use super::run::{Limits, run};
-use super::summary::Summary;
-use super::times::{TimesRow, read_times};
-use super::version::Version;
 use super::{Device, ID, Trtexec};
 
 /// What a benchmark gave.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BenchOutcome {
     /// One row an inference in trtexec's order: by the start of the copy in, over all streams.
-    pub times: Vec<TimesRow>,
+    pub times: Vec<Row>,
     /// Rows at the start of `times` that belong to the warm-up: only before 8.5, later versions leave them out.
     pub warm_up_rows: usize,
     /// trtexec's own figures.
@@ -108,7 +106,7 @@ fn compare(spec: &BenchSpec<'_>, log: &Log) -> Result<()> {
 }
 
 /// Rows before the first whose computation starts after the warm-up, as trtexec's own summary cuts them.
-fn warm_up_rows(version: Version, spec: &BenchSpec<'_>, rows: &[TimesRow]) -> usize {
+fn warm_up_rows(version: Version, spec: &BenchSpec<'_>, rows: &[Row]) -> usize {
     if version.since(flags::TIMES_WITHOUT_WARM_UP) {
         return 0;
     }
@@ -116,4 +114,25 @@ fn warm_up_rows(version: Version, spec: &BenchSpec<'_>, rows: &[TimesRow]) -> us
     rows.iter()
         .position(|row| row.start_compute_ns.is_none_or(|start| start >= warm_up))
         .unwrap_or(rows.len())
+}
+
+/// Reads the exported times of a run that ended well: a file that is cut off is an error here.
+fn read_times(path: &Path) -> Result<Vec<Row>> {
+    let file =
+        std::fs::File::open(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+    let wrong = |reason: String| Error::Model { path: path.to_owned(), reason };
+    let mut rows = times::Rows::new(file);
+    let found = rows.by_ref().collect::<Result<Vec<Row>, _>>();
+    let found = found.map_err(|error| wrong(error.to_string()))?;
+    match rows.end() {
+        times::End::Complete => Ok(found),
+        times::End::CutOff { why, .. } => Err(wrong(why.clone())),
+    }
+}
+
+fn read_profile(path: &Path) -> Result<Profile> {
+    let bytes =
+        std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+    profile::parse(&String::from_utf8_lossy(&bytes))
+        .map_err(|reason| Error::Model { path: path.to_owned(), reason })
 }

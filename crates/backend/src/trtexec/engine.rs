@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use trtexec_format::Version;
+
 use crate::border;
 use crate::error::{Error, Result};
 use crate::layers::Layers;
@@ -13,7 +15,6 @@ use crate::traits::{BuildRequest, Built, Fp16Route};
 use super::command::{self, BuildSpec, Command, TimingCache};
 use super::flags;
 use super::run::{Limits, Ran, run};
-use super::version::Version;
 use super::{ID, Trtexec};
 
 /// `key=value` options that shape an engine, beside the request, the device and the version.

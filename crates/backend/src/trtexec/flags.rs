@@ -6,7 +6,7 @@
 //! does not know ends it with `Unknown option`; one it should get and does not leaves a default to
 //! whoever released it, and 11.0 reversed three of them (transfers, spin wait, CUDA graph).
 
-use super::version::Version;
+use trtexec_format::Version;
 
 /// A flag, the first version that knows it and the first that no longer does, as (major, minor).
 #[derive(Clone, Copy, Debug)]

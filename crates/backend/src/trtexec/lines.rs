@@ -1,36 +1,14 @@
-//! Lines of a pipe, and where they are kept.
+//! Where the lines of a log are kept.
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, BufWriter, Read, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 
-/// Bytes after which a line is cut in pieces.
-const LONGEST: usize = 64 << 10;
 /// Bytes of a log that are kept from its start.
 const HEAD: u64 = 4 << 20;
 /// Lines that are kept from its end when it is longer.
 const LAST: usize = 2000;
-
-/// Reads lines and hands each over, until the end, an error or a `false`.
-pub(crate) fn read(from: impl Read, mut take: impl FnMut(String) -> bool) {
-    let mut reader = BufReader::new(from);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let limit = LONGEST as u64;
-        match (&mut reader).take(limit).read_until(b'\n', &mut line) {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
-        }
-        while line.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
-            line.pop();
-        }
-        if !take(String::from_utf8_lossy(&line).into_owned()) {
-            return;
-        }
-    }
-}
 
 /// A log on disk that stays small: its first megabytes and its last lines.
 #[derive(Debug)]
@@ -78,25 +56,6 @@ impl LogFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_are_cut_and_foreign_bytes_replaced() {
-        let mut bytes = b"one\r\n\n\xff\xfe\n".to_vec();
-        bytes.extend(vec![b'x'; LONGEST + 5]);
-        let mut lines = Vec::new();
-        read(&bytes[..], |line| {
-            lines.push(line);
-            true
-        });
-        let lengths: Vec<usize> = lines.iter().map(String::len).collect();
-        assert_eq!(lengths, [3, 0, 6, LONGEST, 5]);
-        let mut first = 0;
-        read(&bytes[..], |_| {
-            first += 1;
-            false
-        });
-        assert_eq!(first, 1);
-    }
 
     #[test]
     fn a_long_log_keeps_its_start_and_its_end() {

@@ -22,8 +22,6 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 
 use crate::traits::Flow;
 
-use super::lines;
-
 /// How often the process and its limits are looked at.
 const TICK: Duration = Duration::from_millis(50);
 /// How long after the program's end its children may keep the pipe open.
@@ -75,7 +73,7 @@ pub(crate) fn run(job: &Job<'_>, watch: &mut dyn FnMut(Event<'_>) -> Flow) -> io
     let (sender, lines) = sync_channel(QUEUE);
     std::thread::Builder::new()
         .name("trtexec log".to_owned())
-        .spawn(move || lines::read(reader, |line| sender.send(line).is_ok()))?;
+        .spawn(move || trtexec_format::lines::read(reader, |line| sender.send(line).is_ok()))?;
     let start = Instant::now();
     let mut ended = None;
     let mut open = true;

@@ -9,8 +9,8 @@ use crate::traits::{Flow, Progress};
 use super::ID;
 use super::command::Command;
 use super::lines::LogFile;
-use super::log::{Log, Verdict};
 use super::process::{self, End, Event, Job};
+use trtexec_format::log::{Log, Verdict};
 
 /// Time that a program gets to end by itself before it is killed: a driver closes its context in less.
 const GRACE: Duration = Duration::from_secs(3);

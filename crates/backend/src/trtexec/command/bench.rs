@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::trtexec::flags::{self, Flag};
 use crate::trtexec::unsupported;
-use crate::trtexec::version::Version;
+use trtexec_format::Version;
 
 use super::{Command, join_inputs, join_shapes};
 

@@ -6,8 +6,8 @@ use crate::error::Result;
 use crate::traits::Fp16Route;
 use crate::trtexec::flags::{self, Flag};
 use crate::trtexec::unsupported;
-use crate::trtexec::version::Version;
 use crate::types::Precision;
+use trtexec_format::Version;
 
 use super::{Command, join_shapes};
 

@@ -18,7 +18,7 @@
 use super::{EngineLayer, Operand, elements, format_of, precision_of};
 
 /// The layers of a report; `None` when the message holds none.
-pub(super) fn parse(message: &str) -> Option<Vec<EngineLayer>> {
+pub fn parse(message: &str) -> Option<Vec<EngineLayer>> {
     let (lines, read): (_, fn(&str) -> Option<EngineLayer>) = match message.find("Layers:\nName: ")
     {
         Some(start) => (&message[start..], layer),

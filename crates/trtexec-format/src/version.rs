@@ -26,7 +26,7 @@ impl Version {
     }
 
     /// Reads the number of a banner, in either form.
-    pub(crate) fn from_number(number: u32) -> Option<Self> {
+    pub fn from_number(number: u32) -> Option<Self> {
         let parts = |unit: u32| Self::new(number / unit, number / 100 % (unit / 100), number % 100);
         match number {
             // 10.0 was the first with two digits for the minor
@@ -37,7 +37,7 @@ impl Version {
     }
 
     /// The version of a `&&&&` line.
-    pub(crate) fn in_banner(line: &str) -> Option<Self> {
+    pub fn in_banner(line: &str) -> Option<Self> {
         let (_, rest) = line.split_once("&&&& ")?;
         let (_, rest) = rest.split_once("[TensorRT v")?;
         let (number, _) = rest.split_once(']')?;
@@ -45,12 +45,12 @@ impl Version {
     }
 
     /// Whether the flags and formats of this version are known here.
-    pub(crate) fn is_known(self) -> bool {
+    pub fn is_known(self) -> bool {
         (8..=11).contains(&self.major)
     }
 
     /// Whether it is at least this major and minor version.
-    pub(crate) fn since(self, (major, minor): (u32, u32)) -> bool {
+    pub fn since(self, (major, minor): (u32, u32)) -> bool {
         (self.major, self.minor) >= (major, minor)
     }
 }

@@ -4,11 +4,7 @@
 //! one object a line; `medianMs` from 8.4 on. trtexec does not escape the name, so a quote or a backslash in
 //! it breaks the JSON: such a file is then read line by line.
 
-use std::path::Path;
-
 use serde::Deserialize;
-
-use crate::error::{Error, Result};
 
 /// Times of layers over the runs of a profile.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,17 +28,6 @@ pub struct LayerTime {
     pub median_ms: Option<f64>,
     /// Share of all layers' time, in percent.
     pub percentage: f64,
-}
-
-/// Reads the file of a run.
-///
-/// # Errors
-/// [`Error::Model`] when it is missing, cut off or not such a file.
-pub fn read_profile(path: &Path) -> Result<Profile> {
-    let bytes =
-        std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
-    parse(&String::from_utf8_lossy(&bytes))
-        .map_err(|reason| Error::Model { path: path.to_owned(), reason })
 }
 
 /// An object of the file: the count, or a layer.
@@ -69,7 +54,11 @@ impl Item {
     }
 }
 
-fn parse(text: &str) -> Result<Profile, String> {
+/// Reads the text of an exported profile.
+///
+/// # Errors
+/// When it is cut off or not such a file.
+pub fn parse(text: &str) -> Result<Profile, String> {
     let wrong = |why: &str| format!("not a profile of trtexec, or cut off: {why}");
     let items: Vec<Item> = match serde_json::from_str(text) {
         Ok(items) => items,

@@ -8,8 +8,11 @@ use serde_json::Value;
 
 use super::{EngineLayer, Operand, elements, format_of, precision_of};
 
-/// The layers of an engine.
-pub(super) fn parse(text: &str) -> Result<Vec<EngineLayer>, String> {
+/// The layers of an engine from its inspector's JSON.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn parse(text: &str) -> Result<Vec<EngineLayer>, String> {
     let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let layers = value.get("Layers").and_then(Value::as_array).ok_or("no list `Layers`")?;
     layers.iter().map(layer).collect()

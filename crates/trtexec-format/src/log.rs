@@ -10,9 +10,9 @@ mod phase;
 mod tests;
 mod words;
 
-use super::device::Device;
-use super::summary::Summary;
-use super::version::Version;
+use crate::device::Device;
+use crate::summary::Summary;
+use crate::version::Version;
 
 use words::{clipped, is_bare_failure, parts, push};
 
@@ -91,7 +91,7 @@ enum Section {
 
 impl Log {
     /// Takes the next line, without its end.
-    pub(crate) fn line(&mut self, line: &str) {
+    pub fn line(&mut self, line: &str) {
         if let Some(rest) = line.trim_start().strip_prefix("&&&& ") {
             self.ampersands(line, rest);
             return;

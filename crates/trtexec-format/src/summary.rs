@@ -41,7 +41,7 @@ pub struct Metric {
 
 impl Summary {
     /// Takes a line of the section.
-    pub(crate) fn line(&mut self, text: &str) {
+    pub fn line(&mut self, text: &str) {
         let Some((name, value)) = text.split_once(": ") else { return };
         match name {
             "Throughput" => self.throughput = first_number(value),
@@ -52,7 +52,7 @@ impl Summary {
     }
 
     /// Takes a line that may be one of the two before the summary.
-    pub(crate) fn prolog(&mut self, text: &str) {
+    pub fn prolog(&mut self, text: &str) {
         if let Some(rest) = text.strip_prefix("Warmup completed ") {
             self.warm_up_queries = count(rest);
         } else if let Some(rest) = text.strip_prefix("Timing trace has ") {

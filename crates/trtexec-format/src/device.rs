@@ -17,7 +17,7 @@ pub struct Device {
 
 impl Device {
     /// Takes a line of the section.
-    pub(crate) fn line(&mut self, text: &str) {
+    pub fn line(&mut self, text: &str) {
         let Some((key, value)) = text.split_once(": ") else { return };
         let value = value.trim();
         match key.trim() {
@@ -36,12 +36,12 @@ impl Device {
     }
 
     /// Whether a device was told at all.
-    pub(crate) fn is_known(&self) -> bool {
+    pub fn is_known(&self) -> bool {
         !self.name.is_empty() && !self.compute_capability.is_empty()
     }
 
     /// What an engine for it is keyed by: engines and timings of one device are not used on another.
-    pub(crate) fn identity(&self) -> String {
+    pub fn identity(&self) -> String {
         let mut parts = vec![self.name.clone(), format!("sm {}", self.compute_capability)];
         parts.extend(self.multiprocessors.map(|count| format!("{count} SMs")));
         if !self.memory_clock.is_empty() {
