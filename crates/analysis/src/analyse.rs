@@ -5,11 +5,11 @@ use pipeline::artifact::{ClaimRow, ComparisonRow, SummaryRow};
 use stats::Share;
 
 use crate::builds;
-use crate::claims;
+use crate::claims::{self, Ground};
 use crate::compare::{self, Rules, Side};
 use crate::config::Config;
 use crate::judge::{self, CaseVerdict};
-use crate::load::{Case, Run};
+use crate::load::Run;
 use crate::summarize::{Asked, CaseSummary, summarize};
 
 /// A run, summed up and judged.
@@ -46,15 +46,14 @@ impl Analysis {
             .zip(&summaries)
             .map(|(case, summary)| judge::judge(&run, case, summary))
             .collect();
-        let skipped =
-            |name: &str| run.cases.iter().find(|case| case.name == name).and_then(Case::skipped);
         let builds = builds::alone(&run.cases, &run.engines, &asked);
-        let all: Vec<&CaseSummary> = summaries.iter().chain(&builds).collect();
-        let claims = config
-            .claims
-            .iter()
-            .map(|claim| claims::judge(claim, &all, skipped, asked.confidence))
-            .collect();
+        let ground = Ground {
+            run: &run,
+            summaries: summaries.iter().chain(&builds).collect(),
+            verdicts: &verdicts,
+            confidence: asked.confidence,
+        };
+        let claims = config.claims.iter().map(|claim| claims::judge(claim, &ground)).collect();
         let comparison = against_baseline(&run, &summaries, &config);
         Self { name, config, run, summaries, builds, verdicts, comparison, claims }
     }
@@ -88,6 +87,12 @@ impl Analysis {
     pub fn is_incomplete(&self) -> bool {
         !self.run.interrupted.is_empty()
             || self.verdicts.iter().any(|judged| judged.verdict == Verdict::Failed)
+    }
+
+    /// Every claim with its answer, as a sentence.
+    pub fn claims_in_words(&self) -> Vec<(&ClaimRow, String)> {
+        let pairs = self.config.claims.iter().zip(&self.claims);
+        pairs.map(|(claim, row)| (row, claims::words::sentence(claim, row))).collect()
     }
 
     /// Whether `--strict` ends with exit 5.

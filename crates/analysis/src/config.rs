@@ -50,7 +50,7 @@ impl Config {
     /// The claim and the percentile that is missing.
     pub fn check(&self) -> Result<(), String> {
         for claim in &self.claims {
-            for side in [&claim.left, &claim.right] {
+            for side in claim.terms() {
                 if let Metric::Time(_, Statistic::Percentile(share)) = side.metric
                     && !self.percentiles.0.contains(&share)
                 {

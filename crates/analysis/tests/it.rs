@@ -4,6 +4,7 @@
 
 mod it {
     mod builds;
+    mod claims;
     pub(crate) mod fixture;
 }
 
@@ -197,7 +198,7 @@ fn intervals_hold_the_estimate_and_percentiles_resolve_in_order() {
     assert_eq!(find("streams-2", "response/p99.9"), "UNDECIDED");
     let claims: Vec<ClaimRow> = artifact::read(&folder.dir()).unwrap();
     let verdicts: Vec<&str> = claims.iter().map(|claim| claim.verdict.as_str()).collect();
-    assert_eq!(verdicts, ["NOT-TESTED", "HOLDS", "FAILS"]);
+    assert_eq!(verdicts, ["NOT-APPLICABLE", "HOLDS", "FAILS"]);
 }
 
 #[test]

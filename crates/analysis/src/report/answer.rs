@@ -1,12 +1,11 @@
 //! The answer at the top of the report: which mode is fastest on what, by how much, and how sure that is.
 
 use pipeline::Verdict;
-use pipeline::artifact::SummaryRow;
+use pipeline::artifact::{ClaimRow, SummaryRow};
 
 use super::builds;
 use super::model::{Line, Tone};
 use crate::analyse::Analysis;
-use crate::claims;
 use crate::format::{change, change_range, with_bounds};
 use crate::metric::{Metric, Quantity, Statistic};
 
@@ -28,9 +27,9 @@ pub fn answer(analysis: &Analysis) -> Vec<Line> {
             text: "No mode has numbers that can be used.".to_owned(),
         });
     }
+    lines.extend(claims(analysis));
     lines.extend(doubts(analysis));
     lines.extend(builds::lines(analysis));
-    lines.extend(claims_in_short(analysis));
     lines.extend(origin(analysis));
     lines
 }
@@ -140,21 +139,11 @@ fn doubts(analysis: &Analysis) -> Vec<Line> {
     missing.into_iter().chain(doubts).collect()
 }
 
-fn claims_in_short(analysis: &Analysis) -> Option<Line> {
-    let total = analysis.claims.len();
-    if total == 0 {
-        return None;
-    }
-    let number = |word: &str| analysis.claims.iter().filter(|claim| claim.verdict == word).count();
-    let words = [claims::HOLDS, claims::FAILS, claims::UNDECIDED, claims::NOT_TESTED];
-    let parts: Vec<String> = words
-        .into_iter()
-        .filter(|word| number(word) > 0)
-        .map(|word| format!("{} {word}", number(word)))
-        .collect();
-    let tone = if number(claims::FAILS) > 0 { Tone::Bad } else { Tone::Plain };
-    let noun = if total == 1 { "claim" } else { "claims" };
-    Some(Line { tone, text: format!("{total} {noun}: {}.", parts.join(", ")) })
+/// Every claim of the pipeline file with its answer, in words.
+fn claims(analysis: &Analysis) -> Vec<Line> {
+    let tone = |row: &ClaimRow| Tone::of_word(&row.verdict);
+    let lines = analysis.claims_in_words().into_iter();
+    lines.map(|(row, words)| Line { tone: tone(row), text: format!("Claim {words}") }).collect()
 }
 
 /// Where weights and times come from, when that limits what they say.

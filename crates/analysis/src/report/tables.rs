@@ -5,7 +5,7 @@ use pipeline::artifact::{ComparisonRow, SummaryRow};
 
 use super::model::{Cell, Table, Tone};
 use crate::analyse::Analysis;
-use crate::claims::NOT_TESTED;
+use crate::claims::NOT_APPLICABLE;
 use crate::format::{change, change_range, percent, with_bounds};
 use crate::metric::{Metric, Quantity, Statistic};
 
@@ -126,14 +126,16 @@ pub fn claims(analysis: &Analysis) -> Table {
     let mut table = Table::new("Claims of the pipeline file, asked of this run", &titles);
     for row in &analysis.claims {
         let ratio = match row.ratio {
-            Some(ratio) if row.verdict != NOT_TESTED => {
+            Some(ratio) if row.verdict != NOT_APPLICABLE => {
                 let written = with_bounds(ratio, row.lower, row.upper, 1.0);
                 Cell::plain(written.estimate).with_detail(written.bounds)
             }
             _ => Cell::none(),
         };
         table.rows.push(vec![
-            Cell::plain(format!("`{}`", row.claim)),
+            Cell::plain(format!("`{}`", row.claim)).with_detail(
+                row.condition.as_ref().map_or_else(String::new, |names| format!("when {names}")),
+            ),
             Cell::tag(row.verdict.clone(), Tone::of_word(&row.verdict)),
             ratio,
             Cell::plain(row.reasons.join("; ")),

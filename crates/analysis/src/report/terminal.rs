@@ -11,12 +11,10 @@ pub fn results(analysis: &Analysis) -> String {
     let measured = !analysis.run.cases.is_empty();
     let results = measured.then(|| table(&tables::results(analysis, Quantity::Compute)));
     let builds = builds::lines(analysis).into_iter().map(|line| line.text.replace('`', ""));
-    let mut lines: Vec<String> = results.into_iter().chain(builds).collect();
+    let claims = analysis.claims_in_words().into_iter();
+    let claims = claims.map(|(row, words)| claim(&row.verdict, &words.replace('`', "")));
+    let mut lines: Vec<String> = claims.chain(results).chain(builds).collect();
     lines.extend(analysis.run.cases.iter().filter_map(|case| comparison(analysis, &case.name)));
-    lines.extend(analysis.claims.iter().map(|row| {
-        let why = row.reasons.join("; ").replace('`', "");
-        format!("claim {}  {}: {why}", row.verdict, row.claim)
-    }));
     for judged in &analysis.verdicts {
         let reasons = judged.reasons.iter();
         lines.extend(reasons.map(|why| format!("{} {}: {why}", judged.case, judged.verdict)));
@@ -24,6 +22,15 @@ pub fn results(analysis: &Analysis) -> String {
     }
     lines.extend(analysis.run.interrupted.iter().map(|why| format!("interrupted: {why}")));
     lines.join("\n") + "\n"
+}
+
+/// A claim's sentence with its verdict in colour.
+fn claim(verdict: &str, words: &str) -> String {
+    let rest = words.strip_prefix(verdict).unwrap_or(words);
+    match colour(Tone::of_word(verdict)) {
+        Some(code) => format!("claim \x1b[{code}m{verdict}\x1b[0m{rest}"),
+        None => format!("claim {verdict}{rest}"),
+    }
 }
 
 /// One line on a case against the baseline.
@@ -113,15 +120,20 @@ fn lower(row: &[Cell], k: usize) -> String {
 fn coloured(line: &str, row: &[Cell]) -> String {
     let tag = row.last().filter(|cell| cell.text.is_empty()).and_then(|cell| cell.tag.as_ref());
     let Some((word, tone)) = tag else { return line.to_owned() };
-    let code = match tone {
-        Tone::Plain => return line.to_owned(),
-        Tone::Good => "32",
-        Tone::Warn => "33",
-        Tone::Bad => "31",
-    };
+    let Some(code) = colour(*tone) else { return line.to_owned() };
     match line.strip_suffix(word.as_str()) {
         Some(rest) => format!("{rest}\x1b[{code}m{word}\x1b[0m"),
         None => line.to_owned(),
+    }
+}
+
+/// The colour of a tone in a terminal; `None` for the terminal's own.
+fn colour(tone: Tone) -> Option<&'static str> {
+    match tone {
+        Tone::Plain => None,
+        Tone::Good => Some("32"),
+        Tone::Warn => Some("33"),
+        Tone::Bad => Some("31"),
     }
 }
 

@@ -101,8 +101,8 @@ const TERMS: [(&str, &str); 19] = [
         "The answer of a comparison at its margin; UNDECIDED when the data show none of the others.",
     ),
     (
-        "HOLDS, FAILS, NOT-TESTED",
-        "The answer to a claim; NOT-TESTED when a side of it was not measured.",
+        "HOLDS, FAILS, UNDECIDED, NOT-APPLICABLE",
+        "The answer to a claim: the whole interval says so, or the opposite, or neither; NOT-APPLICABLE when a side of it was not measured, or its condition does not hold here.",
     ),
 ];
 

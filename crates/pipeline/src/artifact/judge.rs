@@ -106,9 +106,18 @@ impl Artifact for ComparisonRow {
 pub struct ClaimRow {
     /// The claim as it is written.
     pub claim: String,
-    /// `HOLDS`, `FAILS`, `UNDECIDED` or `NOT-TESTED`.
+    /// Where it is asked, as names joined by `or`; null when everywhere.
+    #[serde(default)]
+    pub condition: Option<String>,
+    /// `HOLDS`, `FAILS`, `UNDECIDED` or `NOT-APPLICABLE`.
     pub verdict: String,
-    /// left ÷ right.
+    /// The left side without its factor, in the unit of its metric.
+    #[serde(default)]
+    pub left: Option<f64>,
+    /// The right side without its factor: a metric, or the figure that the claim names.
+    #[serde(default)]
+    pub right: Option<f64>,
+    /// left ÷ right; paired over rounds it is the geometric mean of their ratios.
     pub ratio: Option<f64>,
     /// Lower bound of the ratio.
     pub lower: Option<f64>,
@@ -123,7 +132,10 @@ impl Artifact for ClaimRow {
     const WRITER: &'static str = "analysis";
     const COLUMNS: &'static [(&'static str, Column)] = &[
         ("claim", Column::Text),
+        ("condition", Column::TextOrNull),
         ("verdict", Column::Text),
+        ("left", Column::RealOrNull),
+        ("right", Column::RealOrNull),
         ("ratio", Column::RealOrNull),
         ("lower", Column::RealOrNull),
         ("upper", Column::RealOrNull),
