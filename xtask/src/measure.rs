@@ -11,6 +11,7 @@ mod models;
 mod mutate;
 mod overhead;
 mod paired;
+mod process;
 mod python;
 
 /// What can be measured.

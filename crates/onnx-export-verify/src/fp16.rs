@@ -11,7 +11,7 @@
 
 mod check;
 mod external;
-mod facts;
+pub(crate) mod facts;
 mod options;
 mod plan;
 mod quantised;
@@ -40,6 +40,8 @@ use facts::Facts;
 use plan::{Choice, Plan};
 use rewrite::Rewriter;
 use weights::Rounding;
+
+pub(crate) use types::type_attribute;
 
 pub use options::{Io, OnOverflow, Options};
 pub use reason::Reason;

@@ -5,7 +5,7 @@
 //!                                                                            references, operators .parquet
 //! ```
 //!
-//! Writes `data/models/<sha256>.onnx` and four artifacts. Engines are used for two things only: to calibrate
+//! Writes `data/models/<sha256>.onnx` and five artifacts: the four named above and layer-errors.parquet. Engines are used for two things only: to calibrate
 //! synthetic weights and to verify. Knows nothing of engine files, runs or statistics.
 
 pub mod architecture;
@@ -26,6 +26,8 @@ pub mod store;
 pub mod verify;
 pub mod weights;
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use backend::onnx::proto::ModelProto;
@@ -52,4 +54,19 @@ pub fn load_whole(path: &Path) -> anyhow::Result<ModelProto> {
     let mut model = load(path)?;
     backend::onnx::file::inline_external(path, &mut model).map_err(fault)?;
     Ok(model)
+}
+
+/// The bytes of a regular file of at most `most` bytes: no pipe is waited for, and no more is read than that. The
+/// error is the rest of a sentence about the file.
+pub(crate) fn small_file(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    let cannot = |why: std::io::Error| format!("cannot be read: {why}");
+    let regular = std::fs::metadata(path).map_err(cannot)?.is_file();
+    let mut bytes = Vec::new();
+    if regular {
+        File::open(path).map_err(cannot)?.take(most + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    }
+    if !regular || bytes.len() as u64 > most {
+        return Err(format!("is no file of at most {} MiB", most >> 20));
+    }
+    Ok(bytes)
 }

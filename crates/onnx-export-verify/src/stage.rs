@@ -27,6 +27,7 @@ impl Stage for ExportVerify {
 
     fn check(context: &Context, config: &Config) -> Result<Vec<String>> {
         let environment = Environment { data: context.data() };
+        config.images.check(&context.root)?;
         match config.source()? {
             Source::Architecture(request) => check_export(context, &environment, &request),
             Source::File(request) => check_file(context, &request),
@@ -148,10 +149,8 @@ fn finish(
         seed: plan.seed,
         feeds: &plan.feeds,
     };
-    let layers = layers.rows(store, &engines, &provenance)?;
-    if !layers.is_empty() {
-        artifact::write(&context.run, &layers, &provenance)?;
-    }
+    // also when there are none: a run that is made again must not keep those of before
+    artifact::write(&context.run, &layers.rows(store, &engines, &provenance)?, &provenance)?;
     Ok(outcome(context, models, &verification))
 }
 

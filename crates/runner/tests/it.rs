@@ -124,15 +124,14 @@ fn reference(backend: &dyn backend::Backend, model: &Path, seed: i64) -> Referen
     let values = backend::input::image_like(seed as u64, &session.inputs()[0].dims);
     session.set_input(0, &values).unwrap();
     session.infer().unwrap();
+    let image = &session.inputs()[0];
+    let size = backend::shape_text(&image.name, &image.dims);
     ReferenceRow {
         model_digest: "m0".into(),
         input_seed: seed,
         distribution: "image-like".into(),
         fixed_inputs: Vec::new(),
-        input_sizes: vec![backend::shape_text(
-            &session.inputs()[0].name,
-            &session.inputs()[0].dims,
-        )],
+        input_sizes: vec![size],
         output: "output".into(),
         dims: vec![1, 4],
         values: session.output(0).unwrap(),

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context as _;
-use serde_json::Value;
 
-use super::paired::{self, Ratio, asked, must, number};
+use super::paired::{self, must, number};
+use super::process::{Cost, Watch, figures, line};
 use super::python::resnet50;
 use crate::binaries::{self, Binaries};
 use crate::fault::Fault;
@@ -21,7 +21,6 @@ use crate::project::Project;
 use crate::{setup, ui};
 
 const PEER: &str = include_str!("build_peer.py");
-const PROCESS: &str = include_str!("process.py");
 const GOAL: f64 = 1.05;
 /// Workspace limit of both sides, MiB.
 const WORKSPACE: &str = "4096";
@@ -55,19 +54,6 @@ enum Side {
     Warm,
 }
 
-/// What one process cost, and the calls in it.
-#[derive(Clone, Copy, Debug)]
-struct Cost {
-    /// Start to end of the process, s.
-    whole: f64,
-    /// Parse + build as the process timed them, s; 0 where it did not.
-    calls: f64,
-    /// Processor time, s.
-    processor: f64,
-    /// Peak resident memory, MB.
-    memory: f64,
-}
-
 /// Measures and prints; exit 0 whether or not the goal is met, since the machine may be busy.
 pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let project = Project::find(None)?;
@@ -90,7 +76,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         )
     };
     let found = pairs(Side::Crate, Side::Python)?;
-    let calls = line("crate ÷ Python, parse + build, s", &found, |cost| cost.calls);
+    let calls = line("crate ÷ Python, parse + build, s", &found, |cost| cost.work);
     let whole = line("crate ÷ Python, whole process, s", &found, |cost| cost.whole);
     line("crate ÷ Python, processor time, s", &found, |cost| cost.processor);
     line("crate ÷ Python, peak memory, MB", &found, |cost| cost.memory);
@@ -104,19 +90,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-/// Prints one quantity: the medians of both sides, and their ratio.
-fn line(what: &str, found: &[(Cost, Cost)], of: fn(&Cost) -> f64) -> Ratio {
-    let median = |mut values: Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        values[(values.len() - 1) / 2]
-    };
-    let ours = median(found.iter().map(|(ours, _)| of(ours)).collect());
-    let theirs = median(found.iter().map(|(_, theirs)| of(theirs)).collect());
-    let ratio = Ratio::new(found, of);
-    ui::data(&format!("{what}: medians {ours:.3} and {theirs:.3}; ratio {ratio}"));
-    ratio
-}
-
 /// Everything that the sides share.
 struct Bench {
     scratch: tempfile::TempDir,
@@ -124,6 +97,7 @@ struct Bench {
     /// The folder of the TensorRT-RTX libraries.
     libraries: PathBuf,
     python: PathBuf,
+    watch: Watch,
     example: PathBuf,
     stage: PathBuf,
     level: String,
@@ -136,16 +110,15 @@ impl Bench {
         let libraries = setup::rtx(project)?;
         let python = setup::rtx_bindings(project)?;
         let scratch = tempfile::tempdir()?;
-        for (name, text) in [("build_peer.py", PEER), ("process.py", PROCESS)] {
-            fs::write(scratch.path().join(name), text)?;
-        }
+        fs::write(scratch.path().join("build_peer.py"), PEER)?;
+        let watch = Watch::new(&python, scratch.path())?;
         let model = match &args.model {
             Some(model) => std::path::absolute(model)?,
             None => resnet50(project, &binaries, "fp16", scratch.path())?,
         };
         let stage = binaries.program("engine-build");
         let level = args.level.to_string();
-        let bench = Self { scratch, model, libraries, python, example, stage, level };
+        let bench = Self { scratch, model, libraries, python, watch, example, stage, level };
         bench.prepare_run(&binaries)?;
         Ok(bench)
     }
@@ -209,25 +182,20 @@ optimization-level = {}
 
     /// Runs one side.
     fn cost(&self, side: Side) -> anyhow::Result<Cost> {
-        let mut command = Command::new(&self.python);
-        command.arg(self.scratch.path().join("process.py")).args(self.command(side));
-        command.current_dir(&self.scratch).env("TAILMARK_ROOT", self.scratch.path());
-        command.env("TENSORRT_RTX_LIB", &self.libraries).env("LD_LIBRARY_PATH", &self.libraries);
-        let found = asked(&mut command).with_context(|| format!("{side:?}"))?;
-        let calls = match side {
-            Side::Crate | Side::Python => {
-                let said: Value = serde_json::from_str(found["said"].as_str().unwrap_or_default())
-                    .with_context(|| format!("{side:?} says no figures"))?;
-                (number(&said, "parse_ns")? + number(&said, "build_ns")?) / 1e9
-            }
-            Side::Command | Side::Warm | Side::Cold => 0.0, // only whole processes are compared
-        };
-        Ok(Cost {
-            whole: number(&found, "wall_ns")? / 1e9,
-            calls,
-            processor: number(&found, "cpu_ns")? / 1e9,
-            memory: number(&found, "rss_bytes")? / 1e6,
-        })
+        let (mut cost, said) = self
+            .watch
+            .run(&self.command(side), |command| {
+                command.current_dir(&self.scratch).env("TAILMARK_ROOT", self.scratch.path());
+                command.env("TENSORRT_RTX_LIB", &self.libraries);
+                command.env("LD_LIBRARY_PATH", &self.libraries);
+            })
+            .with_context(|| format!("{side:?}"))?;
+        // of the others only whole processes are compared
+        if matches!(side, Side::Crate | Side::Python) {
+            let said = figures(&said).with_context(|| format!("{side:?}"))?;
+            cost.work = (number(&said, "parse_ns")? + number(&said, "build_ns")?) / 1e9;
+        }
+        Ok(cost)
     }
 }
 

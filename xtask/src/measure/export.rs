@@ -10,17 +10,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Context as _;
-use serde_json::Value;
-
-use super::paired::{self, Ratio, asked, must, number};
+use super::paired::{self, asked, must, number};
+use super::process::{Cost, Watch, figures, line};
 use crate::binaries::Binaries;
 use crate::fault::Fault;
 use crate::project::Project;
 use crate::{setup, ui};
 
 const PEER: &str = include_str!("export_peer.py");
-const PROCESS: &str = include_str!("process.py");
 /// Times faster.
 const FASTER: f64 = 10.0;
 /// Sizes of the model.
@@ -57,19 +54,6 @@ impl Side {
     }
 }
 
-/// What one export to both precisions cost.
-#[derive(Clone, Copy, Debug)]
-struct Cost {
-    /// Start to end of the process, s.
-    whole: f64,
-    /// The same without Python's imports, s; ours has none.
-    work: f64,
-    /// Processor time, s.
-    processor: f64,
-    /// Peak resident memory, MB.
-    memory: f64,
-}
-
 /// Measures and prints; exit 0 whether or not the goals are met, since the machine may be busy.
 pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let project = Project::find(None)?;
@@ -86,14 +70,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     for side in [Side::TorchScript, Side::Dynamo] {
         let found = paired::interleave(
             args.pairs,
-            || bench.cost(Side::Ours),
             || bench.cost(side),
-            |n, a, b| {
+            || bench.cost(Side::Ours),
+            |n, theirs, ours| {
+                let name = side.name();
                 ui::note(&format!(
-                    "pair {n}: ours {:.2} s, {} {:.2} s",
-                    a.whole,
-                    side.name(),
-                    b.whole
+                    "pair {n}: {name} {:.2} s, ours {:.2} s",
+                    theirs.whole, ours.whole
                 ));
             },
         )?;
@@ -121,25 +104,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-/// Prints one quantity: the medians of both sides, and their ratio, the peer's over ours.
-fn line(what: &str, found: &[(Cost, Cost)], of: fn(&Cost) -> f64) -> Ratio {
-    let median = |mut values: Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        values[(values.len() - 1) / 2]
-    };
-    let theirs = median(found.iter().map(|(_, theirs)| of(theirs)).collect());
-    let ours = median(found.iter().map(|(ours, _)| of(ours)).collect());
-    let swapped: Vec<(Cost, Cost)> = found.iter().map(|&(ours, theirs)| (theirs, ours)).collect();
-    let ratio = Ratio::new(&swapped, of);
-    ui::data(&format!("{what}: medians {theirs:.3} and {ours:.3}; ratio {ratio}"));
-    ratio
-}
-
 /// Everything that the sides share.
 struct Bench {
     scratch: tempfile::TempDir,
     checkpoint: PathBuf,
     python: PathBuf,
+    watch: Watch,
     stage: PathBuf,
 }
 
@@ -150,12 +120,11 @@ impl Bench {
         // beside the project's data: a folder of temporary files may be memory, which would be too fast a disk
         fs::create_dir_all(project.data().join("tmp"))?;
         let scratch = tempfile::tempdir_in(project.data().join("tmp"))?;
-        for (name, text) in [("export_peer.py", PEER), ("process.py", PROCESS)] {
-            fs::write(scratch.path().join(name), text)?;
-        }
+        fs::write(scratch.path().join("export_peer.py"), PEER)?;
+        let watch = Watch::new(&python, scratch.path())?;
         let checkpoint = scratch.path().join("resnet50.pth");
         let stage = binaries.program("onnx-export-verify");
-        let bench = Self { scratch, checkpoint, python, stage };
+        let bench = Self { scratch, checkpoint, python, watch, stage };
         for side in [Side::Ours, Side::TorchScript, Side::Dynamo] {
             fs::create_dir_all(bench.folder(side))?;
         }
@@ -182,8 +151,7 @@ impl Bench {
             let words = [self.python.as_os_str(), script.as_os_str(), side.name().as_ref()];
             let words = [&words[..], &[self.checkpoint.as_os_str(), folder.as_os_str()]].concat();
             let (mut cost, said) = self.process(&words, &folder)?;
-            let said: Value = serde_json::from_str(&said).context("the peer says no figures")?;
-            cost.work = number(&said, "work_ns")? / 1e9;
+            cost.work = number(&figures(&said)?, "work_ns")? / 1e9;
             return Ok(cost);
         }
         // a project of its own: nothing may be served from the store
@@ -201,20 +169,10 @@ impl Bench {
         self.process(&words, &root).map(|(cost, _)| cost)
     }
 
-    /// Runs one process; returns what it cost and the last line it said.
     fn process(&self, words: &[&OsStr], root: &Path) -> anyhow::Result<(Cost, String)> {
-        let mut command = Command::new(&self.python);
-        command.arg(self.scratch.path().join("process.py")).args(words);
-        command.env("TAILMARK_ROOT", root).env("CUDA_VISIBLE_DEVICES", "");
-        let found = asked(&mut command)?;
-        let whole = number(&found, "wall_ns")? / 1e9;
-        let cost = Cost {
-            whole,
-            work: whole,
-            processor: number(&found, "cpu_ns")? / 1e9,
-            memory: number(&found, "rss_bytes")? / 1e6,
-        };
-        Ok((cost, found["said"].as_str().unwrap_or_default().to_owned()))
+        self.watch.run(words, |command| {
+            command.env("TAILMARK_ROOT", root).env("CUDA_VISIBLE_DEVICES", "");
+        })
     }
 
     /// Fails unless our files answer as those of a peer do.

@@ -58,7 +58,7 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// The exit code of design §3: 2 is a wrong file, 4 one that cannot be read.
+    /// The exit code (ARCHITECTURE.md has the table): 2 is a wrong file, 4 one that cannot be read.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Io { .. } => 4,

@@ -60,8 +60,7 @@ pub(super) fn run(args: &ConvertArgs) -> Result<Exit> {
     let (half, report) = say::while_working(format!("converting {model}"), || {
         fp16::convert_file(&args.model, &options)
     })?;
-    let when = if args.external_data { External::Always } else { External::WhenTooLarge };
-    let data = save_split(&args.out, half, when).map_err(fault)?;
+    let data = save_split(&args.out, half, args.external()).map_err(fault)?;
     report.lines().iter().for_each(|line| say::line(&format!("fp16: {line}")));
     let beside = data.as_ref().map_or_else(String::new, |data| format!(", {}", data.display()));
     say::line(&format!("{model} fp16 → {out}{beside}"));
@@ -85,9 +84,20 @@ fn twin(args: &ConvertArgs, options: &Options) -> Result<Exit> {
         drop(model);
         fp16::convert_file(&args.model, options)?.0
     };
-    save_split(&args.out, rounded_by(&half, Rounding::Casts)?, External::WhenTooLarge)
+    let data = save_split(&args.out, rounded_by(&half, Rounding::Casts)?, args.external())
         .map_err(fault)?;
     let (model, out) = (args.model.display(), args.out.display());
     say::line(&format!("{model} fp16, rounded activations in float32 → {out}"));
+    if args.json {
+        let report =
+            json!({"model": args.model, "out": args.out, "external_data": data, "twin": true});
+        say::data(&report.to_string());
+    }
     Ok(Exit::Ok)
+}
+
+impl ConvertArgs {
+    fn external(&self) -> External {
+        if self.external_data { External::Always } else { External::WhenTooLarge }
+    }
 }

@@ -57,6 +57,17 @@ impl Images {
             Self::Folder(folder) => images::folder(&root.join(folder)),
         }
     }
+
+    /// Looks whether they are there, without reading them.
+    ///
+    /// # Errors
+    /// See [`images::list`].
+    pub fn check(&self, root: &Path) -> Result<()> {
+        match self {
+            Self::Own | Self::No => Ok(()),
+            Self::Folder(folder) => images::list(&root.join(folder)).map(drop),
+        }
+    }
 }
 
 impl FromStr for Images {

@@ -15,11 +15,11 @@ use super::types::{Library, declared, is_dense, name_of};
 
 /// One value.
 #[derive(Debug)]
-pub(super) struct Value {
+pub(crate) struct Value {
     /// Its name.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its element type; 0 when nothing tells.
-    pub(super) element: i32,
+    pub(crate) element: i32,
     /// The node that makes it; `None` for inputs and weights.
     pub(super) maker: Option<usize>,
     /// The nodes that read it.
@@ -36,7 +36,7 @@ pub(super) struct Value {
 
 /// One node.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// Operator.
     pub(super) op_type: String,
     /// Name, or what stands for it in messages.
@@ -52,14 +52,14 @@ pub(super) struct Node {
     /// Values by input; `None` where it is left out, or nothing makes it.
     pub(super) inputs: Vec<Option<usize>>,
     /// Values by output.
-    pub(super) outputs: Vec<Option<usize>>,
+    pub(crate) outputs: Vec<Option<usize>>,
     /// Graphs in its attributes.
     pub(super) bodies: Vec<Body>,
 }
 
 /// The graph of an attribute.
 #[derive(Debug)]
-pub(super) struct Body {
+pub(crate) struct Body {
     /// Its nodes, those of inner bodies included.
     pub(super) nodes: Range<usize>,
     /// Its outputs.
@@ -70,22 +70,34 @@ pub(super) struct Body {
 
 /// Every value and node of a model.
 #[derive(Debug)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     /// Version of the default operator set.
     pub(super) opset: i64,
     /// Values.
-    pub(super) values: Vec<Value>,
+    pub(crate) values: Vec<Value>,
     /// Nodes.
-    pub(super) nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node>,
     /// Inputs of the outermost graph that must be fed.
     pub(super) inputs: Vec<usize>,
     /// Outputs of the outermost graph.
     pub(super) outputs: Vec<Option<usize>>,
+    /// Values of the outermost graph by name.
+    outermost: HashMap<String, usize>,
 }
 
 impl Facts {
     /// Reads a model.
     pub(super) fn of(model: &ModelProto, graph: &GraphProto) -> Self {
+        Self::read(model, graph, false)
+    }
+
+    /// Reads a model to run it, not to change it: of operators without a schema it is assumed that they give
+    /// what the first of their float inputs is, where the model does not say.
+    pub(crate) fn assuming(model: &ModelProto, graph: &GraphProto) -> Self {
+        Self::read(model, graph, true)
+    }
+
+    fn read(model: &ModelProto, graph: &GraphProto, assumes: bool) -> Self {
         let library = Library::new(model);
         let facts = Self {
             opset: library.opset,
@@ -93,8 +105,9 @@ impl Facts {
             nodes: Vec::with_capacity(graph.node.len()),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            outermost: HashMap::new(),
         };
-        let mut reader = Reader { library, facts, scopes: Vec::new() };
+        let mut reader = Reader { library, facts, scopes: Vec::new(), assumes };
         let outputs = reader.graph(graph, &[]);
         let mut facts = reader.facts;
         for &output in outputs.iter().flatten() {
@@ -104,8 +117,13 @@ impl Facts {
         facts
     }
 
+    /// The type of a value of the outermost graph; 0 when there is none of this name, or nothing tells.
+    pub(crate) fn element_of(&self, name: &str) -> i32 {
+        self.element(self.outermost.get(name).copied())
+    }
+
     /// The type of a value; 0 when it is left out or nothing tells.
-    pub(super) fn element(&self, value: Option<usize>) -> i32 {
+    pub(crate) fn element(&self, value: Option<usize>) -> i32 {
         value.map_or(0, |value| self.values[value].element)
     }
 
@@ -126,6 +144,7 @@ struct Reader<'a> {
     library: Library<'a>,
     facts: Facts,
     scopes: Vec<HashMap<&'a str, usize>>,
+    assumes: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -161,7 +180,11 @@ impl<'a> Reader<'a> {
             self.node(node, &stated);
         }
         let outputs = graph.output.iter().map(|output| self.find(&output.name)).collect();
-        self.scopes.pop();
+        let own = self.scopes.pop().unwrap_or_default();
+        if outermost {
+            self.facts.outermost =
+                own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        }
         outputs
     }
 
@@ -219,10 +242,15 @@ impl<'a> Reader<'a> {
             _ => self.library.outputs(node, &given),
         };
         types.resize(node.output.len(), 0);
-        for (element, name) in types.iter_mut().zip(&node.output) {
-            if *element == 0 {
-                *element = stated.get(name.as_str()).copied().unwrap_or(0);
-            }
+        let is_float = |element: &&i32| backend::onnx::tensor::is_float(**element);
+        let like = given.iter().find(is_float).filter(|_| self.assumes && schema.is_none());
+        for (element, name) in types.iter_mut().zip(&node.output).filter(|(e, _)| **e == 0) {
+            *element = stated
+                .get(name.as_str())
+                .copied()
+                .filter(|&element| element != 0)
+                .or(like.copied())
+                .unwrap_or(0);
         }
         let mut outputs = Vec::with_capacity(node.output.len());
         for (name, &element) in node.output.iter().zip(&types) {

@@ -71,7 +71,7 @@ impl<'a> Library<'a> {
 }
 
 /// The attribute that names the type of what an operator makes.
-pub(super) fn type_attribute(op_type: &str) -> Option<&'static str> {
+pub(crate) fn type_attribute(op_type: &str) -> Option<&'static str> {
     match op_type {
         "Cast" => Some("to"),
         "RandomNormal" | "RandomUniform" | "RandomNormalLike" | "RandomUniformLike" | "EyeLike"

@@ -22,8 +22,8 @@ use super::compare::{Content, Differences, relative};
 use super::engines::Engine;
 use super::inputs::InputSet;
 use super::per_layer::{Fed, Names, Opened, Side, node_tolerance, widened_depart};
-use super::rounded::types::{Types, visible};
 use super::rounded::widened;
+use crate::fp16::facts::Facts;
 use crate::load_whole;
 use evaluate::{Kind, Tensor, evaluate, of_proto};
 
@@ -119,7 +119,7 @@ pub fn arbitrate(model: &ModelProto, engines: [&Engine; 2], fed: &Fed<'_>) -> Re
         return Err(Fault::config(format!("no node makes `{}`", row.name)).into());
     };
     let shapes = shape::infer(model, fed.shapes);
-    let scene = Scene { model, graph, node, types: visible(model, graph, &Types::new()), shapes };
+    let scene = Scene { model, graph, node, facts: Facts::assuming(model, graph), shapes };
     let mut parting = Parting {
         node: if node.name.is_empty() { row.name.clone() } else { node.name.clone() },
         op_type: node.op_type.clone(),
@@ -145,7 +145,7 @@ struct Scene<'a> {
     model: &'a ModelProto,
     graph: &'a GraphProto,
     node: &'a NodeProto,
-    types: Types,
+    facts: Facts,
     shapes: Shapes,
 }
 
@@ -220,7 +220,7 @@ impl Scene<'_> {
     }
 
     fn tensor(&self, name: &str, dims: Vec<usize>, values: &[f32]) -> Tensor {
-        let element = self.types.get(name).copied().unwrap_or(0);
+        let element = self.facts.element_of(name);
         let kind = match DataType::try_from(element) {
             Ok(DataType::Bool) => Kind::Boolean,
             Ok(DataType::Float | DataType::Float16 | DataType::Double) => Kind::Float,

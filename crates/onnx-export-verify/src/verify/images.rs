@@ -13,10 +13,12 @@ mod resize;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use pipeline::{Digest, Fault};
+
+use crate::small_file;
 
 pub use decode::{LARGEST_SIDE, decode};
 
@@ -83,17 +85,29 @@ pub fn own() -> Result<Vec<Photo>> {
 /// # Errors
 /// Exit 2 when the folder cannot be read, holds none or too many, or one of them is no picture.
 pub fn folder(path: &Path) -> Result<Vec<Photo>> {
-    let wrong = |what: &str| {
-        let hint =
-            "images = \"folder\" is a folder of PNG or JPEG files, relative to the project root";
-        Fault::config(format!("{}: {what}", path.display())).hint(hint)
+    let files = list(path)?;
+    let wrong = |what: &str| wrong(path, what);
+    let read = |file: &PathBuf| {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let bytes =
+            small_file(file, LARGEST_FILE).map_err(|why| wrong(&format!("{name} {why}")))?;
+        Photo::read(&name, &bytes)
     };
+    files.iter().map(read).collect()
+}
+
+/// The files that [`folder`] reads.
+///
+/// # Errors
+/// Exit 2 when the folder cannot be read, or holds none or too many.
+pub fn list(path: &Path) -> Result<Vec<PathBuf>> {
+    let wrong = |what: &str| wrong(path, what);
     let entries = std::fs::read_dir(path).map_err(|why| wrong("cannot be read").because(why))?;
     let is_picture = |path: &Path| {
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
         ["png", "jpg", "jpeg"].iter().any(|known| extension.eq_ignore_ascii_case(known))
     };
-    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     files.retain(|path| is_picture(path));
     files.sort();
     if files.is_empty() {
@@ -102,18 +116,12 @@ pub fn folder(path: &Path) -> Result<Vec<Photo>> {
     if files.len() > MOST {
         return Err(wrong(&format!("holds {} pictures, more than {MOST}", files.len())).into());
     }
-    let read = |file: &std::path::PathBuf| {
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let size = std::fs::metadata(file).map(|m| m.len());
-        match size.and_then(|size| Ok((size, std::fs::read(file)?))) {
-            Ok((size, _)) if size > LARGEST_FILE => {
-                Err(wrong(&format!("{name} is too large")).into())
-            }
-            Ok((_, bytes)) => Photo::read(&name, &bytes),
-            Err(why) => Err(wrong(&format!("{name} cannot be read")).because(why).into()),
-        }
-    };
-    files.iter().map(read).collect()
+    Ok(files)
+}
+
+fn wrong(folder: &Path, what: &str) -> Fault {
+    let hint = "images = \"folder\" is a folder of PNG or JPEG files, relative to the project root";
+    Fault::config(format!("{}: {what}", folder.display())).hint(hint)
 }
 
 /// Whether an input can be fed a picture: `N×C×H×W` with one or three channels, each side at least 8 pixels.

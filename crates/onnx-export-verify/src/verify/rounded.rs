@@ -18,11 +18,10 @@
 
 mod arithmetic;
 mod graph;
-pub(super) mod types;
 mod values;
 
 use anyhow::Result;
-use backend::onnx::node::{is_default_domain, subgraphs, type_and_dims};
+use backend::onnx::node::{subgraphs, type_and_dims};
 use backend::onnx::opset;
 use backend::onnx::proto::{DataType, GraphProto, ModelProto, NodeProto};
 use pipeline::Fault;
@@ -101,10 +100,8 @@ fn has_half(graph: &GraphProto) -> bool {
 
 fn node_has_half(node: &NodeProto) -> bool {
     node.attribute.iter().any(|attribute| {
-        let casts = is_default_domain(node)
-            && values::names_a_type(&attribute.name)
-            && attribute.i == Some(F16.into());
-        casts || attribute.t.iter().any(|tensor| tensor.data_type == F16)
+        values::asks_for_half(node, attribute)
+            || attribute.t.iter().any(|tensor| tensor.data_type == F16)
     }) || subgraphs(node).any(has_half)
 }
 

@@ -41,9 +41,9 @@ impl Chosen {
             WeightsChoice::Synthetic => Ok(Self::Synthetic { missing: None }),
             WeightsChoice::File(path) => {
                 let whole = base.join(path);
-                let text = whole.to_string_lossy();
+                let text = path.to_string_lossy();
                 match text.rsplit_once('#').filter(|_| !whole.exists()) {
-                    Some((file, under)) => open(Path::new(file), Some(under), path),
+                    Some((file, under)) => open(&base.join(file), Some(under), path),
                     None => open(&whole, None, path),
                 }
             }

@@ -1,5 +1,7 @@
 //! What users get wrong: each has its exit code and a message that names it.
 
+use std::time::Duration;
+
 use backend::onnx::node::node;
 use backend::onnx::proto::StringStringEntryProto;
 use predicates::str::contains;
@@ -25,6 +27,7 @@ fn tables_that_cannot_be_meant() {
     refuse("architecture = \"resnet50\"\ndistributions = [\"normal\", \"normal\"]", "twice");
     refuse("architecture = \"resnet50\"\ndistributions = [\"flat\"]", "unknown distribution");
     refuse("architecture = \"resnet50\"\nimages = 3", "true, false or the name of a folder");
+    refuse("architecture = \"resnet50\"\nimages = \"nowhere\"", "nowhere: cannot be read");
     refuse("architecture = \"resnet50\"\ntolerance = 0.0", "is no tolerance");
     refuse("architecture = \"resnet50\"\nweigths = \"auto\"", "did you mean \"weights\"");
     refuse("architecture = \"resnet50\"\nonnx = \"m.onnx\"", "exclude each other");
@@ -110,7 +113,7 @@ fn command_lines_that_cannot_be_meant() {
     };
     refuse(&["verify", "none.onnx"], "no such model file");
     refuse(&["verify", "m.onnx", "--against", "e.npz"], "e.npz: No such file");
-    refuse(&["verify", "m.onnx", "--against", "e.pb"], "e.pb: No such file");
+    refuse(&["verify", "m.onnx", "--against", "e.pb"], "e.pb: cannot be read: No such file");
     refuse(&["verify", "m.onnx", "--against", "."], "neither output_K.pb nor folders");
     refuse(&["verify", "m.onnx", "--distribution", "flat"], "unknown distribution `flat`");
     refuse(&["verify", "m.onnx", "--tolerance", "2"], "is no tolerance");
@@ -125,6 +128,27 @@ fn command_lines_that_cannot_be_meant() {
     refuse(&["export", "--architecture", "resnet5", "--out", "o.onnx"], "resnet50");
     let weights = ["export", "--architecture", "resnet18", "--weights", "w.pth", "--out", "o.onnx"];
     refuse(&weights, "w.pth: there is no such file");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_pipe_is_not_waited_for() {
+    let project = Project::new();
+    project.save("m.onnx", &tiny(5));
+    std::fs::create_dir(project.path("photos")).unwrap();
+    for name in ["e.npz", "e.pb", "photos/a.png"] {
+        let made = std::process::Command::new("mkfifo").arg(project.path(name)).status().unwrap();
+        assert!(made.success());
+    }
+    for (flag, value, message) in [
+        ("--against", "e.npz", "e.npz: is no regular file"),
+        ("--against", "e.pb", "e.pb: is no file of at most 1024 MiB"),
+        ("--images", "photos", "a.png is no file of at most 256 MiB"),
+    ] {
+        let mut command = project.command();
+        command.args(["verify", "m.onnx", flag, value]).timeout(Duration::from_secs(20));
+        command.assert().code(2).stderr(contains(message));
+    }
 }
 
 #[test]

@@ -25,6 +25,10 @@ pub(super) struct Model {
 pub(super) enum File {
     /// Of the ONNX package: `setup models`.
     Onnx(&'static str),
+    /// Of RapidOCR's package, trained.
+    Ocr(&'static str),
+    /// Of Silero's package, trained.
+    Voice(&'static str),
 }
 
 /// Whose weights.
@@ -67,6 +71,10 @@ const UNIFORM: &[Expected] = &[
     Expected { weights: Weights::Own, column: "fp16", kinds: MAY_BE_REFUSED },
 ];
 
+/// On noise, where the detector sees nothing and answers about 1e-5, float16 is off by a third of the answer.
+const DETECTOR: &[Expected] =
+    &[Expected { weights: Weights::Own, column: "fp16", kinds: MAY_BE_REFUSED }];
+
 const fn light(
     name: &'static str,
     file: &'static str,
@@ -88,4 +96,31 @@ pub(super) const MODELS: &[Model] = &[
     light("alexnet", "light_bvlc_alexnet.onnx", false, UNIFORM),
     light("zfnet-512", "light_zfnet512.onnx", false, UNIFORM),
     light("vgg-19", "light_vgg19.onnx", false, UNIFORM),
+    Model {
+        name: "ocr-direction",
+        file: File::Ocr("ch_ppocr_mobile_v2.0_cls_infer.onnx"),
+        quick: false,
+        weights: &[Weights::Own],
+        shapes: &[("x", "1x3x48x192")],
+        inputs: &[],
+        expected: &[],
+    },
+    Model {
+        name: "ocr-detector",
+        file: File::Ocr("ch_PP-OCRv4_det_infer.onnx"),
+        quick: false,
+        weights: &[Weights::Own],
+        shapes: &[("x", "1x3x320x320")],
+        inputs: &[],
+        expected: DETECTOR,
+    },
+    Model {
+        name: "voice-detector",
+        file: File::Voice("silero_vad.onnx"),
+        quick: false,
+        weights: &[Weights::Own],
+        shapes: &[("input", "1x288"), ("state", "2x1x128")],
+        inputs: &[("sr", "8000"), ("state", "zeros")],
+        expected: &[],
+    },
 ];

@@ -16,6 +16,8 @@ use crate::setup;
 pub(super) fn files(project: &Project, model: &Model) -> anyhow::Result<PathBuf> {
     match model.file {
         File::Onnx(name) => Ok(setup::models(project)?.join(name)),
+        File::Ocr(name) => Ok(setup::trained_models(project)?[0].join(name)),
+        File::Voice(name) => Ok(setup::trained_models(project)?[1].join(name)),
     }
 }
 

@@ -155,7 +155,7 @@ fn both_engines_are_close_to_float64_at_every_node() {
             model: &model,
             graph,
             node,
-            types: visible(&model, graph, &Types::new()),
+            facts: Facts::assuming(&model, graph),
             shapes: shape::infer(&model, &[]),
         };
         let tolerance = node_tolerance(&model, node, &scene.shapes, Precision::Fp32);

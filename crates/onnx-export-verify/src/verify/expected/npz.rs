@@ -12,6 +12,11 @@ const MOST_ARRAYS: usize = 10_000;
 /// All arrays of an archive: the model tells which of them are inputs and which outputs.
 pub(super) fn file(path: &Path) -> Result<ExpectedSet, Wrong> {
     let wrong = |reason: String| (path.to_owned(), reason);
+    // a pipe would be waited for
+    let regular = std::fs::metadata(path).map_err(|why| wrong(why.to_string()))?.is_file();
+    if !regular {
+        return Err(wrong("is no regular file".to_owned()));
+    }
     let file = File::open(path).map_err(|why| wrong(why.to_string()))?;
     let mut archive = zip::ZipArchive::new(BufReader::new(file))
         .map_err(|why| wrong(format!("is no .npz archive: {why}")))?;

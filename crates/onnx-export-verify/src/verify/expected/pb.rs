@@ -7,6 +7,7 @@ use backend::onnx::tensor::{byte_len, values_f32};
 use prost::Message as _;
 
 use super::{ExpectedSet, LARGEST, Named, Wrong, elements};
+use crate::small_file;
 
 /// Most folders of one set each.
 const MOST_SETS: usize = 100;
@@ -81,11 +82,7 @@ fn stem_of(path: &Path) -> String {
 
 fn tensor(path: &Path, place: Option<usize>) -> Result<Named, Wrong> {
     let wrong = |reason: String| (path.to_owned(), reason);
-    let size = std::fs::metadata(path).map_err(|why| wrong(why.to_string()))?;
-    if !size.is_file() || size.len() > LARGEST {
-        return Err(wrong("is no file of at most 1 GiB".to_owned()));
-    }
-    let bytes = std::fs::read(path).map_err(|why| wrong(why.to_string()))?;
+    let bytes = small_file(path, LARGEST).map_err(wrong)?;
     let tensor = TensorProto::decode(bytes.as_slice())
         .map_err(|why| wrong(format!("is no TensorProto, or a truncated one: {why}")))?;
     // an empty message decodes too

@@ -7,7 +7,7 @@ use backend::onnx::node::value_info;
 use backend::onnx::proto::{GraphProto, ModelProto, NodeProto};
 use backend::onnx::shape::Shapes;
 
-use crate::verify::rounded::types::{Types, visible};
+use crate::fp16::facts::Facts;
 use crate::verify::rounded::{F16, F32};
 
 /// Share of the reference's values below which names are taken to be of no use.
@@ -40,8 +40,8 @@ pub(super) struct Part {
 /// The float results of every node, in the order of the graph. Constants are none.
 fn layers(model: &ModelProto) -> Vec<(&NodeProto, &str)> {
     let Some(graph) = &model.graph else { return Vec::new() };
-    let types = visible(model, graph, &Types::new());
-    let is_float = |name: &str| matches!(types.get(name), Some(&(F32 | F16)));
+    let facts = Facts::assuming(model, graph);
+    let is_float = |name: &str| matches!(facts.element_of(name), F32 | F16);
     let of = |node| outputs(node).filter(|name| is_float(name)).map(move |name| (node, name));
     graph.node.iter().filter(|node| node.op_type != "Constant").flat_map(of).collect()
 }
@@ -116,7 +116,7 @@ pub(super) fn parts(pairs: &[Pair], shapes: &Shapes, most: u64) -> Vec<Part> {
 /// where `shapes` knows all of them.
 pub fn exposed(model: &ModelProto, names: &[&str], shapes: &Shapes) -> ModelProto {
     let Some(graph) = &model.graph else { return model.clone() };
-    let types = visible(model, graph, &Types::new());
+    let facts = Facts::assuming(model, graph);
     let declared: HashMap<&str, _> =
         graph.output.iter().map(|value| (value.name.as_str(), value)).collect();
     let output = names.iter().map(|&name| {
@@ -125,7 +125,7 @@ pub fn exposed(model: &ModelProto, names: &[&str], shapes: &Shapes) -> ModelProt
         }
         let dims = shapes.get(name).filter(|value| value.count().is_some());
         let dims = dims.and_then(|value| value.dims.as_deref());
-        value_info(name, types.get(name).copied().unwrap_or(0), dims)
+        value_info(name, facts.element_of(name), dims)
     });
     let graph = GraphProto { output: output.collect(), ..graph.clone() };
     ModelProto { graph: Some(graph), ..model.clone() }

@@ -8,13 +8,16 @@ use backend::onnx::node::subgraphs;
 use backend::onnx::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 use pipeline::Fault;
 
-use super::types::{self, Types};
-use super::values::{attribute, moves_only, stays_single, weight, widen};
+use super::values::{attribute, moves_only, sparse, stays_single, weight, widen};
 use super::{F32, Rounding, arithmetic};
+use crate::fp16::facts::Facts;
 
 /// The state of a walk.
-pub(super) struct Walk<'a> {
-    model: &'a ModelProto,
+pub(super) struct Walk {
+    /// Types of the model's values, by number.
+    facts: Facts,
+    /// Number of the node that comes next: the walk goes as that of [`Facts`] does.
+    next: usize,
     /// The element type that stands for float16: itself, or float32 in a model that has none.
     half: i32,
     rounding: Option<Rounding>,
@@ -28,9 +31,9 @@ pub(super) struct Walk<'a> {
     entered: HashMap<String, String>,
 }
 
-impl<'a> Walk<'a> {
+impl Walk {
     pub(super) fn new(
-        model: &'a ModelProto,
+        model: &ModelProto,
         graph: &GraphProto,
         half: i32,
         rounding: Option<Rounding>,
@@ -52,21 +55,21 @@ impl<'a> Walk<'a> {
         while names.iter().any(|name| name.starts_with(&prefix)) {
             prefix.insert(0, '_');
         }
-        Self { model, half, rounding, prefix, names, single, entered: HashMap::new() }
+        let facts = Facts::assuming(model, graph);
+        Self { facts, next: 0, half, rounding, prefix, names, single, entered: HashMap::new() }
     }
 
     /// The whole graph.
     pub(super) fn root(&mut self, graph: &GraphProto) -> Result<GraphProto> {
-        let types = types::visible(self.model, graph, &Types::new());
         let mut nodes = Vec::with_capacity(graph.node.len() * 4);
         for input in inputs(graph) {
-            if self.rounds(&input.name, &types) {
+            if self.rounds(&input.name, self.facts.element_of(&input.name)) {
                 let name = self.unused(&format!("{}/rounded", input.name));
                 nodes.extend(self.round(&input.name, &name));
                 self.entered.insert(input.name.clone(), name);
             }
         }
-        let mut new = self.graph(graph, &types, nodes)?;
+        let mut new = self.graph(graph, nodes)?;
         if self.rounding == Some(Rounding::Arithmetic) {
             new.initializer.extend(arithmetic::constants(&self.prefix));
         }
@@ -74,15 +77,11 @@ impl<'a> Walk<'a> {
         Ok(new)
     }
 
-    fn graph(
-        &mut self,
-        graph: &GraphProto,
-        types: &Types,
-        mut nodes: Vec<NodeProto>,
-    ) -> Result<GraphProto> {
+    fn graph(&mut self, graph: &GraphProto, mut nodes: Vec<NodeProto>) -> Result<GraphProto> {
         for node in &graph.node {
-            self.node(node, types, &mut nodes)?;
+            self.node(node, &mut nodes)?;
         }
+        let round = self.rounds_weights();
         let weights = graph.initializer.iter().map(|tensor| self.weight(tensor));
         let widened = |values: &[_]| values.iter().cloned().map(widen).collect::<Vec<_>>();
         Ok(GraphProto {
@@ -93,16 +92,22 @@ impl<'a> Walk<'a> {
             value_info: widened(&graph.value_info),
             name: graph.name.clone(),
             quantization_annotation: graph.quantization_annotation.clone(),
-            sparse_initializer: graph.sparse_initializer.clone(),
+            sparse_initializer: graph
+                .sparse_initializer
+                .iter()
+                .map(|old| sparse(old, |name| round && !self.single.contains(name)))
+                .collect::<Result<_>>()?,
             ..GraphProto::default()
         })
     }
 
-    fn node(&mut self, old: &NodeProto, types: &Types, nodes: &mut Vec<NodeProto>) -> Result<()> {
+    fn node(&mut self, old: &NodeProto, nodes: &mut Vec<NodeProto>) -> Result<()> {
+        let number = self.next;
+        self.next += 1;
         let mut new = old.clone();
         new.attribute = Vec::with_capacity(old.attribute.len());
         for attribute in &old.attribute {
-            new.attribute.push(self.attribute(old, attribute, types)?);
+            new.attribute.push(self.attribute(old, attribute)?);
         }
         for input in &mut new.input {
             if let Some(entered) = self.entered.get(input.as_str()) {
@@ -118,10 +123,11 @@ impl<'a> Walk<'a> {
             if output.is_empty() || !gives_half(old, index) {
                 continue;
             }
-            if types.get(output).copied().unwrap_or(0) == 0 {
+            let element = self.facts.element(self.facts.nodes[number].outputs[index]);
+            if element == 0 {
                 return Err(unknown(old, output).into());
             }
-            if self.rounds(output, types) {
+            if self.rounds(output, element) {
                 let exact = self.unused(&format!("{output}/unrounded"));
                 after.extend(self.round(&exact, output));
                 *output = exact;
@@ -132,16 +138,10 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn attribute(
-        &mut self,
-        node: &NodeProto,
-        old: &AttributeProto,
-        types: &Types,
-    ) -> Result<AttributeProto> {
+    fn attribute(&mut self, node: &NodeProto, old: &AttributeProto) -> Result<AttributeProto> {
         let mut new = attribute(node, old)?;
         for inner in new.g.iter_mut().chain(&mut new.graphs) {
-            let types = types::visible(self.model, inner, types);
-            *inner = self.graph(inner, &types, Vec::new())?;
+            *inner = self.graph(inner, Vec::new())?;
         }
         Ok(new)
     }
@@ -155,10 +155,8 @@ impl<'a> Walk<'a> {
         self.half == F32 && self.rounding.is_some()
     }
 
-    fn rounds(&self, name: &str, types: &Types) -> bool {
-        self.rounding.is_some()
-            && types.get(name) == Some(&self.half)
-            && !self.single.contains(name)
+    fn rounds(&self, name: &str, element: i32) -> bool {
+        self.rounding.is_some() && element == self.half && !self.single.contains(name)
     }
 
     fn round(&self, from: &str, to: &str) -> Vec<NodeProto> {

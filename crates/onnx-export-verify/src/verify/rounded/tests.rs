@@ -1,7 +1,10 @@
 //! The twin against the crate `half`, through the engines.
 
 use backend::onnx::node::{attr_int, node, value_info};
-use backend::onnx::proto::{AttributeProto, AttributeType, OperatorSetIdProto, TensorProto};
+use backend::onnx::proto::{
+    AttributeProto, AttributeType, ElementTypeOf, OperatorSetIdProto, SparseTensorProto,
+    TensorProto, TypeValue, ValueInfoProto,
+};
 use backend::onnx::shape::Dim;
 use backend::onnx::tensor::{from_f16, from_f32, values_f32};
 use backend::{Backend, BackendId, Environment, OpenOptions};
@@ -255,4 +258,54 @@ fn what_cannot_be_emulated_is_refused() {
     assert!(error.to_string().contains("whether `y`, a result of operator n"), "{error}");
     let error = rounded_by(&model(7, graph("Relu")), Rounding::Arithmetic).unwrap_err();
     assert!(error.to_string().contains("operator set 9"), "{error}");
+}
+
+#[test]
+fn what_only_onnx_runtime_knows_is_retyped_too() {
+    let third = scalar("third", 1.0 / 3.0);
+    let round = |v: f32| f16::from_f32(v).to_f32();
+    let by_third = |v: f32| round(round(v) * round(1.0 / 3.0));
+    let sequence = vec![
+        node("Mul", "m1", &["h", "third"], &["a"], vec![]),
+        node("SequenceConstruct", "s", &["a", "h"], &["list"], vec![]),
+        node("SequenceAt", "at", &["list", "zero"], &["b"], vec![]),
+        node("Mul", "m2", &["b", "third"], &["r"], vec![]),
+    ];
+    let zero = backend::onnx::tensor::from_i64("zero", &[], &[0]);
+    let mut sequences = through_half(2, sequence, vec![third, zero]);
+    let list = backend::onnx::proto::TypeProto {
+        value: value_info("a", F16, None).r#type.map(|of| {
+            TypeValue::Sequence(Box::new(ElementTypeOf { elem_type: Some(Box::new(of)) }))
+        }),
+        ..Default::default()
+    };
+    sequences.graph.as_mut().unwrap().value_info =
+        vec![ValueInfoProto { name: "list".into(), r#type: Some(list), ..Default::default() }];
+    // by ONNX's formula, from operator set 17 on; periodic
+    let window = vec![
+        node("HannWindow", "w", &["four"], &["w"], vec![attr_int("output_datatype", F16.into())]),
+        node("Mul", "m", &["h", "w"], &["r"], vec![]),
+    ];
+    let four = backend::onnx::tensor::from_i64("four", &[], &[4]);
+    let mut windows = through_half(4, window, vec![four]);
+    windows.opset_import[0].version = 17;
+    let Some(backend) = engine(BackendId::OnnxruntimeCpu) else { return };
+    let twin = |half: &ModelProto| rounded_by(half, Rounding::Casts).unwrap();
+    let found = run(backend.as_ref(), &twin(&sequences), &[0.7, -5.1]);
+    assert_eq!(found, [0.7, -5.1].map(|v| by_third(by_third(v))));
+    let found = run(backend.as_ref(), &twin(&windows), &[0.7, 0.7, 0.7, 0.7]);
+    assert_eq!(found, [0.0, 0.5, 1.0, 0.5].map(|w| round(round(0.7) * w)));
+}
+
+#[test]
+fn sparse_weights_are_widened() {
+    let half = from_f16("w", &[1], &[f16::from_f32(0.5)]);
+    let sparse = SparseTensorProto { values: Some(half), ..SparseTensorProto::default() };
+    let nodes = vec![node("Mul", "m", &["h", "w"], &["r"], vec![])];
+    let mut model = through_half(1, nodes, vec![]);
+    model.graph.as_mut().unwrap().sparse_initializer = vec![sparse, SparseTensorProto::default()];
+    let twin = rounded(&model).unwrap();
+    let values = &twin.graph.as_ref().unwrap().sparse_initializer[0].values;
+    assert_eq!(values.as_ref().unwrap().data_type, F32);
+    assert_eq!(values_f32(values.as_ref().unwrap()).unwrap(), [0.5]);
 }

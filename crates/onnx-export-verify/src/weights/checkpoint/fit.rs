@@ -94,12 +94,16 @@ pub(super) fn fit(checkpoint: &Checkpoint, architecture: Architecture, under: Op
     }
     let names: HashSet<&str> = parameters.iter().map(|p| p.name.as_str()).collect();
     let home = parameters.iter().find_map(|p| found(&p.name)).map_or("", Entry::home);
+    // without a prefix, those under `ema.` are all below it
+    let is_other_set =
+        |entry: &Entry| also.iter().any(|other| !other.is_empty() && entry.name.starts_with(other));
     let (mut unexpected, mut others) = (Vec::new(), 0);
     // integers, such as `num_batches_tracked`, are no weights
     for entry in checkpoint.entries().filter(|entry| entry.element.is_float()) {
         let inside = entry.home() == home || home.len() > prefix.len();
         match entry.name.strip_prefix(&prefix).filter(|_| inside) {
             Some(rest) if names.contains(rest) => {}
+            Some(_) if is_other_set(entry) => others += 1,
             Some(rest) => unexpected.push(rest.to_owned()),
             None => others += 1,
         }
@@ -121,7 +125,7 @@ fn prefixes(
     for (place, entry) in checkpoint.entries().enumerate() {
         let starts = entry.name.rmatch_indices('.').map(|(at, _)| at + 1).chain([0]);
         // a name has few dots, however long what stands before it is
-        for start in starts.take(deepest + 1).chain([0]) {
+        for start in starts.take(deepest + 1) {
             let (prefix, rest) = entry.name.split_at(start);
             if ranks.get(rest) == Some(&entry.shape.len()) {
                 counts.entry(prefix).or_insert((0, place)).0 += 1;

@@ -94,6 +94,27 @@ fn the_weights_come_before_their_average_and_both_are_named() {
     assert_eq!(choose("").unwrap(), "model.");
     let error = choose("#teacher").unwrap_err().to_string();
     assert!(error.contains("under `teacher`") && error.contains("missing (102)"), "{error}");
+
+    // the mark counts in the name that was given, not in the folders before it
+    let missing = crate::config::WeightsChoice::File("none.safetensors".into());
+    let base = folder.path().join("a#b");
+    let error = Chosen::of(&missing, named("resnet18"), folder.path(), &base).unwrap_err();
+    assert!(error.to_string().contains("none.safetensors"), "{error:#}");
+    assert!(!format!("{error:#}").contains("under"), "{error:#}");
+}
+
+#[test]
+fn weights_without_a_prefix_count_once() {
+    let mut both = tensors("resnet18", 10, "");
+    both.extend(tensors("resnet18", 10, "ema."));
+    let trained = open(&both, "resnet18").unwrap();
+    assert_eq!(trained.prefix(), "");
+    assert!(trained.describe().contains("`ema`"), "{}", trained.describe());
+    // most of them outside, all of them inside
+    let mut most = tensors("resnet18", 10, "");
+    most.truncate(70);
+    most.extend(tensors("resnet18", 10, "backbone."));
+    assert_eq!(open(&most, "resnet18").unwrap().prefix(), "backbone.");
 }
 
 #[test]
