@@ -10,7 +10,7 @@ use pipeline::stage::{RunArgs, run};
 use crate::format::count;
 use crate::stage::AnalysisStage;
 use crate::verify::verify;
-use crate::{compare_command, quantiles_command};
+use crate::{compare_command, export, import, quantiles_command};
 
 /// Sums up, compares and reports what a run measured
 #[derive(Debug, Parser)]
@@ -28,6 +28,12 @@ enum Command {
     Verify(VerifyArgs),
     /// Compare two cases of one run: exit 0 same or faster, 6 slower, 7 undecided
     Compare(compare_command::Arguments),
+    /// Files of other tools → a run folder
+    #[command(subcommand)]
+    Import(import::From),
+    /// A run folder → files for other tools
+    #[command(subcommand)]
+    Export(export::To),
     /// Exact quantiles of a column of Parquet files
     Quantiles(quantiles_command::Arguments),
 }
@@ -47,6 +53,8 @@ pub fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Run(args) => run::<AnalysisStage>(&args),
         Command::Verify(args) => verify_command(&args),
         Command::Compare(args) => compare_command::execute(&args),
+        Command::Import(from) => import::execute(&from),
+        Command::Export(to) => export::execute(&to),
         Command::Quantiles(args) => quantiles_command::execute(&args),
     }
 }

@@ -38,9 +38,7 @@ impl Default for Config {
 }
 
 fn base() -> Name {
-    // a literal that is a name
-    let text = de::value::StrDeserializer::<de::value::Error>::new("base");
-    Name::deserialize(text).expect("`base` is a name")
+    Name::new("base").expect("`base` is a name")
 }
 
 impl Config {

@@ -9,6 +9,10 @@ use pipeline::artifact::{
 };
 use pipeline::samples::{self, Phase, Sample};
 use pipeline::{Fault, PipelineFile, Provenance, RunDir, Verdict};
+use stats::Estimator;
+
+use crate::import::BACKEND;
+use crate::metric::Quantity;
 
 /// Everything that was measured.
 #[derive(Debug)]
@@ -66,7 +70,33 @@ impl Case {
     /// Streams that ran.
     pub fn streams(&self) -> i64 {
         let seen = self.samples().map(|sample| sample.stream + 1).max();
-        seen.or_else(|| self.setup().map(|row| row.requested_streams)).unwrap_or(1)
+        // imported rows do not tell their stream
+        let told = self.setup().map(|row| row.achieved_streams).filter(|&streams| streams > 0);
+        let asked = || self.setup().map(|row| row.requested_streams);
+        seen.max(told).or_else(asked).unwrap_or(1)
+    }
+
+    /// Whether trtexec measured it: its quantiles are then estimated as trtexec does.
+    pub fn is_of_trtexec(&self) -> bool {
+        self.setup().is_some_and(|row| row.backend == BACKEND)
+    }
+
+    /// The estimator of its quantiles.
+    pub fn estimator(&self) -> Estimator {
+        if self.is_of_trtexec() { Estimator::Trtexec } else { Estimator::InverseCdf }
+    }
+
+    /// How far every value of a time may be off because it is the difference of two stamps that were rounded when
+    /// they were printed, in ns; 0 for what was not imported.
+    pub fn rounding_ns(&self, quantity: Quantity) -> f64 {
+        let Some(row) = self.setup().filter(|_| self.is_of_trtexec()) else { return 0.0 };
+        let step = 2 * row.clock_error_ns.unwrap_or(0);
+        let of_stamps = match quantity {
+            Quantity::Enqueue | Quantity::Response => true,
+            // minimal rows have nothing but stamps
+            _ => row.clock_quantum_ns == step,
+        };
+        if of_stamps && step > 1 { step as f64 } else { 0.0 }
     }
 
     /// Whether the backend could not do the mode in any round, and why.
@@ -179,7 +209,7 @@ fn case_of_file(file: &str) -> Option<&str> {
 }
 
 /// `base` for `base-r0-0003`.
-fn case_of_part(stem: &str) -> Option<&str> {
+pub(crate) fn case_of_part(stem: &str) -> Option<&str> {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let (rest, part) = stem.rsplit_once('-')?;
     let (case, round) = rest.rsplit_once("-r")?;

@@ -15,6 +15,7 @@ use crate::builds;
 use crate::format::{count, percent};
 use crate::load::Case;
 use crate::metric::{Metric, Quantity, Statistic};
+use crate::rounding;
 use crate::series::{Completions, Series, throughput};
 
 /// Rounds below which an interval speaks of this run only.
@@ -84,8 +85,9 @@ pub fn summarize(case: &Case, engines: &[EngineRow], asked: &Asked) -> CaseSumma
     add_throughput(&mut summary, case, asked);
     for series in summary.series.clone() {
         add_moments(&mut summary, &series, asked);
-        add_percentiles(&mut summary, &series, asked);
+        add_percentiles(&mut summary, &series, case.estimator(), asked);
     }
+    rounding::widen(&mut summary, case);
     builds::add(&mut summary, case, engines, asked);
     summary
 }
@@ -222,8 +224,12 @@ fn add_moments(summary: &mut CaseSummary, series: &Series, asked: &Asked) {
     summary.push(time(Statistic::Max), max, by_round(&|m| Some(m.max as f64)), asked);
 }
 
-fn add_percentiles(summary: &mut CaseSummary, series: &Series, asked: &Asked) {
-    let estimator = Estimator::InverseCdf;
+fn add_percentiles(
+    summary: &mut CaseSummary,
+    series: &Series,
+    estimator: Estimator,
+    asked: &Asked,
+) {
     let segments = series.segments();
     let sorted_rounds: Vec<(i64, Vec<i64>)> = series
         .rounds

@@ -96,6 +96,20 @@ impl PipelineFile {
             .map_err(|error| self.fault(&error, Some(table)).into())
     }
 
+    /// The text with these tables alone: what is kept of a pipeline by a run that other stages did not make.
+    pub fn only(&self, tables: &[&str]) -> anyhow::Result<String> {
+        let mut document: toml_edit::DocumentMut = self.text.parse()?;
+        let others: Vec<String> = document
+            .iter()
+            .map(|(name, _)| name.to_owned())
+            .filter(|name| !tables.contains(&name.as_str()))
+            .collect();
+        for name in others {
+            document.remove(&name);
+        }
+        Ok(document.to_string())
+    }
+
     fn parse(&self) -> anyhow::Result<toml::Spanned<DeTable<'_>>> {
         DeTable::parse(&self.text).map_err(|error| self.fault(&error, None).into())
     }
@@ -220,6 +234,23 @@ pub fn did_you_mean(word: &str, candidates: &[&str]) -> String {
 pub struct Name(String);
 
 impl Name {
+    /// A text as a name.
+    ///
+    /// # Errors
+    /// What a name may consist of.
+    pub fn new(text: &str) -> Result<Self, String> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let fits =
+            (1..=64).contains(&text.len()) && text.chars().all(allowed) && !text.starts_with('.');
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!(
+                "\"{text}\" is not a name: use 1 to 64 letters, digits, '-', '_' or '.', not starting with '.'"
+            ))
+        }
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -234,16 +265,20 @@ impl fmt::Display for Name {
 
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        let fits =
-            (1..=64).contains(&text.len()) && text.chars().all(allowed) && !text.starts_with('.');
-        if fits {
-            Ok(Self(text))
-        } else {
-            Err(D::Error::custom(format!(
-                "\"{text}\" is not a name: use 1 to 64 letters, digits, '-', '_' or '.', not starting with '.'"
-            )))
+        Self::new(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// Streams and graph of a mode that is called by its own name: `base`, `cuda-graph`, `streams-N`,
+/// `streams-N-graph`; `None` for a name that says neither.
+pub fn named_mode(name: &str) -> Option<(u32, bool)> {
+    match name {
+        "base" => Some((1, false)),
+        "cuda-graph" => Some((1, true)),
+        _ => {
+            let rest = name.strip_prefix("streams-")?;
+            let number = rest.strip_suffix("-graph");
+            Some((number.unwrap_or(rest).parse().ok()?, number.is_some()))
         }
     }
 }
@@ -379,6 +414,14 @@ mod tests {
         assert_eq!(sample.rounds.unwrap().get(), 2);
         assert!(file.text().contains("# long"));
         assert!(error("[runner]\n", &["duration"]).contains("table.key=value"));
+    }
+
+    #[test]
+    fn tables_of_other_stages_can_be_left_out() {
+        let text = "# why\n[pipeline]\nname = \"x\" # here\n[runner]\nrounds = 2\n[analysis]\nmargin = \"2%\"\n";
+        let (file, _) = load(text, &[]).unwrap();
+        let kept = file.only(&["pipeline", "analysis"]).unwrap();
+        assert_eq!(kept, text.replace("[runner]\nrounds = 2\n", ""));
     }
 
     #[test]

@@ -65,6 +65,33 @@ impl Digest {
     }
 }
 
+/// Passes bytes on and digests them, for input that can be read only once.
+#[derive(Debug)]
+pub struct HashingReader<R> {
+    from: R,
+    hash: Sha256,
+}
+
+impl<R: Read> HashingReader<R> {
+    /// A reader of which nothing was read yet.
+    pub fn new(from: R) -> Self {
+        Self { from, hash: Sha256::new() }
+    }
+
+    /// The digest of everything that was read.
+    pub fn finish(self) -> Digest {
+        Digest::from_hash(self.hash)
+    }
+}
+
+impl<R: Read> Read for HashingReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.from.read(buffer)?;
+        self.hash.update(&buffer[..n]);
+        Ok(n)
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use pipeline::Span;
-use pipeline::config::{Bounded, Name};
+use pipeline::config::{Bounded, Name, named_mode};
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
@@ -144,19 +144,7 @@ impl std::str::FromStr for Mode {
                 "unknown mode `{text}`, expected one of `base`, `cuda-graph`, `streams-2`, `streams-4`, `streams-2-graph`, `streams-4-graph`"
             )
         };
-        let (streams, graph) = match text {
-            "base" => (1, false),
-            "cuda-graph" => (1, true),
-            _ => {
-                let rest = text.strip_prefix("streams-").ok_or_else(unknown)?;
-                let (number, graph) = match rest.strip_suffix("-graph") {
-                    Some(number) => (number, true),
-                    None => (rest, false),
-                };
-                let streams: u32 = number.parse().ok().ok_or_else(unknown)?;
-                (streams, graph)
-            }
-        };
+        let (streams, graph) = named_mode(text).ok_or_else(unknown)?;
         Self::new(text, streams, graph)
     }
 }
@@ -167,8 +155,7 @@ impl Mode {
         if !(1..=MAX_STREAMS).contains(&streams) {
             return Err(format!("{streams} streams are out of range: expected 1 to {MAX_STREAMS}"));
         }
-        let name = Name::deserialize(de::value::StrDeserializer::<de::value::Error>::new(name))
-            .map_err(|error| error.to_string())?;
+        let name = Name::new(name)?;
         Ok(Self {
             name,
             streams,

@@ -308,7 +308,8 @@ fn add_background(analysis: &Analysis, provenance: &Provenance, draft: &mut Draf
         vec![filled(facts::verification(analysis)), depth],
     );
     draft.add("environment", "Environment", vec![filled(facts::environment(analysis))]);
-    let commands = words::reproduce(provenance).into_iter().map(Some).collect();
+    let commands =
+        words::reproduce(&analysis.run.provenance, provenance).into_iter().map(Some).collect();
     draft.add("reproduce", "Do it again", commands);
     draft.add("glossary", "What the words mean", vec![Some(Block::Terms(words::glossary()))]);
 }

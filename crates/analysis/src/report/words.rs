@@ -40,8 +40,17 @@ pub fn comparison(analysis: &Analysis) -> Option<String> {
     ))
 }
 
-/// Commands that make the run and this report again.
-pub fn reproduce(provenance: &Provenance) -> Vec<Block> {
+/// Commands that make the run and this report again; `measured` is the provenance of the samples.
+pub fn reproduce(measured: &Provenance, provenance: &Provenance) -> Vec<Block> {
+    let files = imported(measured);
+    if !files.is_empty() {
+        return vec![
+            Block::Text("RUN is the folder of this report. Its samples were imported; what the files were is in the environment above, and `pipeline.toml` is what the analysis was asked.".to_owned()),
+            Block::Code(format!(
+                "analysis import trtexec{files} --run RUN\nanalysis run --run RUN        # this report again\nanalysis verify RUN           # every number again, compared bit for bit"
+            )),
+        ];
+    }
     let revision = provenance.get("git.revision").unwrap_or("unknown");
     let commit = revision.trim_end_matches("-dirty");
     let checkout =
@@ -54,6 +63,16 @@ pub fn reproduce(provenance: &Provenance) -> Vec<Block> {
         text.push_str(" The working tree had changes that the revision does not hold.");
     }
     vec![Block::Text(text), Block::Code(commands)]
+}
+
+/// ` --mode NAME=FILE …` of an imported run; empty for any other.
+fn imported(measured: &Provenance) -> String {
+    let mode = |(key, value): (&str, &str)| {
+        let (mode, round) = key.strip_prefix("import.")?.rsplit_once('.')?;
+        round.parse::<u32>().ok()?;
+        Some(format!(" --mode {mode}={}", value.split(", SHA-256 ").next()?))
+    };
+    measured.iter().filter_map(mode).collect()
 }
 
 /// Columns and verdicts, in the order in which a reader meets them.
