@@ -1,5 +1,6 @@
 //! `cargo xtask measure`: the project's own promises, measured.
 
+mod analysis;
 mod build;
 mod check;
 mod export;
@@ -13,10 +14,14 @@ mod overhead;
 mod paired;
 mod process;
 mod python;
+mod quantiles;
+mod simulated;
 
 /// What can be measured.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
+    /// Time and memory of `analysis run` on simulated runs of four modes
+    Analysis(analysis::Args),
     /// Time of `pipeline --check`, with the programs called directly and through cargo
     Check(check::Args),
     /// Float16 conversion against onnxconverter-common, on every model at hand
@@ -39,11 +44,14 @@ pub(crate) enum Command {
     Golden(golden::Args),
     /// Throughput and p99 of ResNet-50 on the CPU: our runner against a Python loop
     Python(python::Args),
+    /// Exact quantiles of a hundred million rows: `analysis quantiles` against DuckDB and Polars
+    Quantiles(quantiles::Args),
 }
 
 /// Measures and prints; the exit code is 0 unless something could not be run.
 pub(crate) fn run(command: &Command) -> anyhow::Result<u8> {
     match command {
+        Command::Analysis(args) => analysis::run(args),
         Command::Build(args) => build::run(args),
         Command::Check(args) => check::run(args),
         Command::Export(args) => export::run(args),
@@ -55,5 +63,6 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<u8> {
         Command::Mutate(args) => mutate::run(args),
         Command::Overhead(args) => overhead::run(args),
         Command::Python(args) => python::run(args),
+        Command::Quantiles(args) => quantiles::run(args),
     }
 }

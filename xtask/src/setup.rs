@@ -153,6 +153,19 @@ pub(crate) fn converters(project: &Project) -> anyhow::Result<PathBuf> {
     )
 }
 
+/// An environment with DuckDB and Polars, for comparisons; returns its Python.
+pub(crate) fn query_engines(project: &Project) -> anyhow::Result<PathBuf> {
+    venv::install(
+        project,
+        &Venv {
+            folder: "scale-venv",
+            title: "environment with DuckDB and Polars",
+            megabytes: 80,
+            requirements: include_str!("../scale-requirements.txt"),
+        },
+    )
+}
+
 /// The environment of the notebook; returns its Python.
 pub(crate) fn notebook(project: &Project) -> anyhow::Result<PathBuf> {
     notebook::install(project)

@@ -4,21 +4,21 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pipeline::fault::Exit;
-use stats::Share;
+use stats::{Confidence, Share};
 
-use crate::quantiles::{Group, Number, Query, quantiles};
+use crate::quantiles::{Bounds, Group, Number, Query, quantiles};
 use crate::report::model::{Cell, Table};
 use crate::report::terminal;
 
 /// Arguments of `analysis quantiles`.
 #[derive(Args, Debug)]
 pub struct Arguments {
-    /// Parquet file, or folder that is searched for them
+    /// Parquet file, or folder that is searched for them (`results/runs`)
     pub dataset: PathBuf,
     /// Column of numbers
     #[arg(long)]
     pub column: String,
-    /// Column whose values make groups; may be given several times
+    /// Column whose values make groups; may be given several times. Folders `name=value` are columns too: run
     #[arg(long)]
     pub by: Vec<String>,
     /// Only rows with this value: phase=steady
@@ -27,6 +27,12 @@ pub struct Arguments {
     /// Percentiles
     #[arg(long, value_delimiter = ',', default_value = "50,90,95,99,99.9", value_parser = share)]
     pub percentiles: Vec<Share>,
+    /// Also intervals: effective n of each percentile from the order of the rows, then order statistics
+    #[arg(long)]
+    pub intervals: bool,
+    /// Share of repetitions in which an interval shall hold the true value
+    #[arg(long, default_value = "0.95", value_parser = confidence, requires = "intervals")]
+    pub confidence: Confidence,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -46,6 +52,11 @@ fn share(text: &str) -> Result<Share, String> {
     })
 }
 
+fn confidence(text: &str) -> Result<Confidence, String> {
+    let confidence = text.parse().ok().and_then(Confidence::new);
+    confidence.ok_or_else(|| format!("{text} is not a confidence: between 0.5 and 1"))
+}
+
 /// Prints exact quantiles.
 ///
 /// # Errors
@@ -57,7 +68,8 @@ pub fn execute(args: &Arguments) -> anyhow::Result<Exit> {
         by: args.by.clone(),
         filters: args.filters.clone(),
     };
-    let groups = quantiles(&query, &args.percentiles)?;
+    let confidence = args.intervals.then_some(args.confidence);
+    let groups = quantiles(&query, &args.percentiles, confidence)?;
     if args.json {
         let rows: Vec<serde_json::Value> = groups.iter().map(|group| json(args, group)).collect();
         anstream::println!("{}", serde_json::Value::from(rows));
@@ -74,29 +86,48 @@ fn json(args: &Arguments, group: &Group) -> serde_json::Value {
     }
     row.insert("n".to_owned(), group.n.into());
     row.insert("nulls".to_owned(), group.nulls.into());
+    row.insert("mean".to_owned(), group.mean.into());
     for (share, value) in args.percentiles.iter().zip(&group.values) {
-        let value = match value {
-            Number::Int(value) => (*value).into(),
-            Number::Real(value) => (*value).into(),
-        };
-        row.insert(share.to_string(), value);
+        row.insert(share.to_string(), (*value).into());
+    }
+    if args.intervals {
+        let pairs = args.percentiles.iter().zip(&group.bounds);
+        let intervals = pairs.map(|(share, bounds)| {
+            let interval = serde_json::json!({
+                "lower": bounds.lower.map(serde_json::Value::from),
+                "upper": bounds.upper.map(serde_json::Value::from),
+                "n_effective": bounds.n_effective,
+            });
+            (share.to_string(), interval)
+        });
+        row.insert("confidence".to_owned(), args.confidence.get().into());
+        row.insert("intervals".to_owned(), intervals.collect::<serde_json::Map<_, _>>().into());
     }
     row.into()
 }
 
 fn table(args: &Arguments, groups: &[Group]) -> Table {
     let mut titles: Vec<String> = args.by.clone();
-    titles.extend(["n#", "nulls#"].map(str::to_owned));
+    titles.extend(["n#", "nulls#", "mean#"].map(str::to_owned));
     titles.extend(args.percentiles.iter().map(|share| format!("{share}#")));
     let titles: Vec<&str> = titles.iter().map(String::as_str).collect();
     let mut table = Table::new("", &titles);
     for group in groups {
         let mut row: Vec<Cell> = group.key.iter().map(Cell::plain).collect();
         row.extend([group.n, group.nulls].map(|n| Cell::plain(n.to_string())));
-        let missing = args.percentiles.len() - group.values.len();
-        row.extend(group.values.iter().map(|value| Cell::plain(value.to_string())));
-        row.extend(std::iter::repeat_n(Cell::none(), missing));
+        row.push(group.mean.map_or_else(Cell::none, |mean| Cell::plain(format!("{mean:.1}"))));
+        row.extend((0..args.percentiles.len()).map(|k| match group.values.get(k) {
+            Some(value) => Cell::plain(with_bounds(*value, group.bounds.get(k))),
+            None => Cell::none(),
+        }));
         table.rows.push(row);
     }
     table
+}
+
+/// `2411040 [2410976, 2411104]`, or the value alone; a bound that cannot be had is a dash.
+fn with_bounds(value: Number, bounds: Option<&Bounds>) -> String {
+    let Some(bounds) = bounds else { return value.to_string() };
+    let word = |bound: Option<Number>| bound.map_or_else(|| "–".to_owned(), |b| b.to_string());
+    format!("{value} [{}, {}]", word(bounds.lower), word(bounds.upper))
 }

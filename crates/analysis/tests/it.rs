@@ -6,6 +6,7 @@ mod it {
     mod builds;
     mod claims;
     pub(crate) mod fixture;
+    mod quantiles;
 }
 
 use std::collections::BTreeMap;
@@ -535,33 +536,6 @@ fn two_short_rounds_are_undecided() {
     let (code, out, _) =
         analysis(&["compare", path, "--cases", "base,streams-2", "--metric", "throughput"]);
     assert_eq!(code, 7, "{out}");
-}
-
-#[test]
-fn quantiles_of_any_column() {
-    let folder = Folder::of(&fixture::gpu());
-    let samples = folder.file("samples");
-    let path = samples.to_str().unwrap();
-    let args =
-        ["quantiles", path, "--column", "compute_ns", "--by", "case", "--where", "phase=steady"];
-    let (code, out, err) = analysis(&[&args[..], &["--percentiles", "50", "--json"][..]].concat());
-    assert_eq!(code, 0, "{err}");
-    let rows: serde_json::Value = serde_json::from_str(&out).unwrap();
-    let base = &rows[0];
-    assert_eq!((base["case"].as_str(), base["n"].as_u64()), (Some("base"), Some(13_000)));
-    let mut values: Vec<i64> = samples::read(&folder.dir(), "base")
-        .unwrap()
-        .iter()
-        .filter(|sample| sample.phase == Phase::Steady)
-        .map(|sample| sample.compute_ns)
-        .collect();
-    values.sort_unstable();
-    assert_eq!(base["p50"].as_i64(), Some(values[6_499]));
-    let (code, _, err) = analysis(&["quantiles", path, "--column", "compute"]);
-    assert_eq!(code, 2);
-    assert!(err.contains("did you mean \"compute_ns\""), "{err}");
-    assert_eq!(analysis(&["quantiles", path, "--column", "phase"]).0, 2);
-    assert_eq!(analysis(&["quantiles", "nowhere", "--column", "x"]).0, 2);
 }
 
 #[test]

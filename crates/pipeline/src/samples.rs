@@ -175,6 +175,45 @@ pub fn write(
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// Writes samples of one case atomically, batch by batch as `fill` gives them: for traces that memory does not hold.
+///
+/// # Errors
+/// What `fill` says; rows that are not in the order of round, stream and seq.
+pub fn write_stream(
+    path: &Path,
+    case: &str,
+    provenance: &Provenance,
+    fill: impl FnOnce(&mut Sink<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    files::write_atomic_with::<anyhow::Error>(path, |file| {
+        let writer = ArrowWriter::try_new(file, schema(), Some(properties(provenance)))?;
+        let mut sink = Sink { case, writer, last: None };
+        fill(&mut sink)?;
+        sink.writer.close()?;
+        Ok(())
+    })
+    .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Where [`write_stream`] takes rows.
+pub struct Sink<'a> {
+    case: &'a str,
+    writer: ArrowWriter<&'a mut File>,
+    last: Option<(i64, i64, i64)>,
+}
+
+impl Sink<'_> {
+    /// Adds rows that follow those before in the order of round, stream and seq.
+    pub fn add(&mut self, samples: &[Sample]) -> anyhow::Result<()> {
+        for sample in samples {
+            let place = (sample.round, sample.stream, sample.seq);
+            anyhow::ensure!(self.last < Some(place), "{place:?} does not follow {:?}", self.last);
+            self.last = Some(place);
+        }
+        Ok(self.writer.write(&batch(self.case, samples)?)?)
+    }
+}
+
 fn write_batch(
     file: &mut File,
     batch: &RecordBatch,
@@ -375,6 +414,25 @@ mod tests {
         compact(&run, "streams-2", &parts, &provenance).unwrap();
         assert_eq!(read(&run, "streams-2").unwrap(), expected);
         assert!(parts.iter().all(|part| !part.exists()));
+    }
+
+    #[test]
+    fn a_stream_of_batches_is_one_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("base.parquet");
+        let all: Vec<Sample> = (0..1000).map(|seq| sample(0, 0, seq)).collect();
+        let provenance = Provenance::default();
+        let write = |parts: &[&[Sample]]| {
+            write_stream(&path, "base", &provenance, |sink| {
+                parts.iter().try_for_each(|p| sink.add(p))
+            })
+        };
+        write(&[&all[..300], &all[300..301], &all[301..]]).unwrap();
+        assert_eq!(read_file(&path).unwrap(), ("base".to_owned(), all.clone()));
+        let error = write(&[&all[300..], &all[..300]]).unwrap_err();
+        assert!(format!("{error:#}").contains("does not follow"), "{error:#}");
+        // the file of before is still there
+        assert_eq!(read_file(&path).unwrap().1, all);
     }
 
     #[test]

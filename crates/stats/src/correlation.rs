@@ -36,12 +36,25 @@ pub fn effective_n(segments: &[&[f64]]) -> Correlation {
     let longest = centred.iter().map(Vec::len).max().unwrap_or(0);
     let covariance =
         |lag: usize| -> f64 { centred.iter().map(|segment| lagged_product(segment, lag)).sum() };
+    initial_monotone(n, most_lags(longest), covariance)
+}
+
+/// Lags at which a sequence over segments of this length ends at the latest.
+pub(crate) fn most_lags(longest: usize) -> usize {
+    (longest / 2).min((10.0 * (longest as f64).sqrt()) as usize)
+}
+
+/// Geyer's initial monotone sequence over the autocovariances of `n` samples, up to `most` lags.
+pub(crate) fn initial_monotone(
+    n: usize,
+    most: usize,
+    covariance: impl Fn(usize) -> f64,
+) -> Correlation {
     let variance = covariance(0);
     let independent = Correlation { n, n_effective: n as f64, time: 1.0, lags: 0 };
     if n < 4 || variance <= 0.0 {
         return independent;
     }
-    let most = (longest / 2).min((10.0 * (longest as f64).sqrt()) as usize);
     let mut sum = 0.0;
     let mut smallest = f64::INFINITY;
     let mut lag = 0;

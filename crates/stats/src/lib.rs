@@ -4,8 +4,10 @@
 //! |---|---|
 //! | [`moments`] | mean, spread and extremes of integer nanoseconds, summed exactly |
 //! | [`quantile`] | the value below which a share of the samples lies, by a named estimator |
+//! | [`selection`] | the same, of more values than memory should hold, pass by pass |
 //! | [`order`] | how far that quantile may be from the true one, and how many samples it takes to know |
 //! | [`correlation`] | how many independent samples tell as much as these |
+//! | [`indicator`] | the same for a share, from one bit a sample |
 //! | [`interval`] | how far a mean may be off, within a run and over rounds |
 //! | [`drift`] | does the steady part still move |
 //! | [`compare`] | is one mode faster than another by more than a margin |
@@ -20,10 +22,12 @@
 pub mod compare;
 pub mod correlation;
 pub mod drift;
+pub mod indicator;
 pub mod interval;
 pub mod moments;
 pub mod order;
 pub mod quantile;
+pub mod selection;
 pub mod special;
 
 pub use compare::{Direction, Judgement, Ratio};

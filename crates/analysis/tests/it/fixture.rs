@@ -30,6 +30,7 @@ pub(crate) struct Spec {
     pub(crate) analysis: &'static str,
     /// Change of the time over a round.
     pub(crate) drift: f64,
+    pub(crate) seed: u64,
 }
 
 fn mode(name: &'static str, streams: i64, base_ns: f64, cv: f64, per_round: usize) -> Mode {
@@ -54,6 +55,7 @@ pub(crate) fn cpu() -> Spec {
         gpu: false,
         analysis: "claims = [\"cuda-graph enqueue/p50 < base enqueue/p50\", \"streams-2 throughput > base throughput * 1.02\", \"base response/p50 > streams-2 response/p50\"]",
         drift: 0.0,
+        seed: 7,
     }
 }
 
@@ -70,14 +72,15 @@ pub(crate) fn gpu() -> Spec {
         gpu: true,
         analysis: "claims = [\"cuda-graph enqueue/p50 < base enqueue/p50\", \"base build/warm < base build/cold * 0.5\"]",
         drift: 0.0,
+        seed: 7,
     }
 }
 
-/// A generator whose stream never changes (Steele, Lea and Flood, 2014: SplitMix64).
-struct Random(u64);
+/// Uniform draws of a generator whose stream never changes (Steele, Lea and Flood, 2014: SplitMix64).
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn next(&mut self) -> f64 {
+    pub(crate) fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -86,7 +89,7 @@ impl Random {
     }
 
     /// About normal, from twelve uniform draws.
-    fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.next()).sum::<f64>() - 6.0
     }
 }
@@ -127,7 +130,7 @@ pub(crate) fn provenance() -> Provenance {
 
 /// Rows of `cases`, samples of each mode, telemetry.
 fn measure(spec: &Spec) -> (Vec<CaseRow>, Vec<Vec<Sample>>, Vec<TelemetryRow>) {
-    let mut random = Random(7);
+    let mut random = Random(spec.seed);
     let mut rows = Vec::new();
     let mut samples = vec![Vec::new(); spec.modes.len()];
     let mut telemetry = Vec::new();
