@@ -11,6 +11,7 @@ mod memcheck;
 mod models;
 mod mutate;
 mod overhead;
+mod page;
 mod paired;
 mod process;
 mod python;
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     Export(export::Args),
     /// torchvision's own answers, for the tests of the architectures (fetches several GB of PyTorch once)
     Golden(golden::Args),
+    /// Reports in a real browser: pointer, keyboard, axes, modes, phone, an empty console; screenshots
+    Page(page::Args),
     /// Throughput and p99 of ResNet-50 on the CPU: our runner against a Python loop
     Python(python::Args),
     /// Exact quantiles of a hundred million rows: `analysis quantiles` against DuckDB and Polars
@@ -62,6 +65,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<u8> {
         Command::Models(args) => models::run(args),
         Command::Mutate(args) => mutate::run(args),
         Command::Overhead(args) => overhead::run(args),
+        Command::Page(args) => page::run(args),
         Command::Python(args) => python::run(args),
         Command::Quantiles(args) => quantiles::run(args),
     }

@@ -76,6 +76,8 @@ pub fn figure(data: &Data<'_>) -> Option<Figure> {
         ),
         caption: "Each dot is a layer: the larger of the rms of its differences and a quarter of the largest one, relative to its scale. The line is what roundings up to there explain. Dots above the frame are not finite; those at its lower edge are exact.".to_owned(),
         scene: draw(data, first),
+        alternative: None,
+        mode: None,
     })
 }
 
@@ -170,7 +172,14 @@ fn dots(scene: &mut Scene, x: &Axis, y: &Axis, layers: &[Layer]) {
             let beyond = !layer.finite || !layer.error.is_finite();
             let height = if beyond { BEYOND } else { y.at(layer.error) };
             let ink = if departs { DEPARTS } else { PLAIN };
-            scene.dot((x.at(f64::from(layer.place)), height), radius, ink, 0.85);
+            let at = (x.at(f64::from(layer.place)), height);
+            scene.dot(at, radius, ink, 0.85);
+            let Layer { name, op_type, error, tolerance, .. } = layer;
+            scene.mark(
+                at,
+                None,
+                format!("{name} ({op_type}): {error:.1e}, tolerance {tolerance:.1e}"),
+            );
         }
     }
 }

@@ -32,6 +32,35 @@ pub struct Figure {
     pub caption: String,
     /// The drawing.
     pub scene: Scene,
+    /// The same with another axis, for a page with scripts.
+    pub alternative: Option<Alternative>,
+    /// The one mode that it shows, by its place in the run.
+    pub mode: Option<usize>,
+}
+
+/// The same figure with another axis.
+#[derive(Clone, Debug)]
+pub struct Alternative {
+    /// What is other: `logarithmic time`.
+    pub label: String,
+    /// The drawing.
+    pub scene: Scene,
+}
+
+impl Figure {
+    /// The same figure, with another axis to choose.
+    #[must_use]
+    pub fn or(mut self, label: &str, scene: Scene) -> Self {
+        self.alternative = Some(Alternative { label: label.to_owned(), scene });
+        self
+    }
+
+    /// The same figure, said to show one mode alone.
+    #[must_use]
+    pub fn of_mode(mut self, place: usize) -> Self {
+        self.mode = Some(place);
+        self
+    }
 }
 
 /// A figure in its two forms.
@@ -41,6 +70,8 @@ pub struct Painted {
     pub file: String,
     /// SVG for the report's page.
     pub inline: String,
+    /// The same of the figure's alternative.
+    pub alternative: Option<String>,
     /// SVG file.
     pub svg: String,
     /// PNG file.
@@ -72,9 +103,11 @@ pub fn paint_all(figures: &[&Figure]) -> anyhow::Result<Vec<Painted>> {
 }
 
 fn paint_one(figure: &Figure) -> anyhow::Result<Painted> {
+    let inline = |scene| paint::svg_inline(scene, &figure.title, &figure.alt);
     Ok(Painted {
         file: figure.file.clone(),
-        inline: paint::svg_inline(&figure.scene, &figure.title, &figure.alt),
+        inline: inline(&figure.scene),
+        alternative: figure.alternative.as_ref().map(|other| inline(&other.scene)),
         svg: paint::svg_file(&figure.scene, &figure.title, &figure.alt),
         png: paint::png(&figure.scene)?,
     })

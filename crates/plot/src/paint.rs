@@ -13,7 +13,7 @@ use super::font;
 use super::scene::{Anchor, Ink, Scene, Shape};
 
 /// Pixels of a drawing for each px of its scene.
-const SCALE: f64 = 2.0;
+pub const SCALE: f64 = 2.0;
 
 /// An ink with its class in SVG and its colours on light and dark paper.
 struct Paint {
@@ -82,6 +82,14 @@ pub fn light_css() -> String {
         format!(".{}{{color:#{red:02x}{green:02x}{blue:02x}}}", paint.class)
     };
     PAINTS.iter().map(rule).collect()
+}
+
+/// CSS that takes a mode out of the drawings of a page: those in an element of the class `by-mode`, while the body has
+/// the class `without-ink-mode-N`. In other drawings the same colours mean something else.
+pub fn without_css() -> String {
+    let rule =
+        |paint: &Paint| format!(".without-{c} .by-mode svg .{c}{{display:none}}", c = paint.class);
+    PAINTS.iter().filter(|paint| matches!(paint.ink, Ink::Series(_))).map(rule).collect()
 }
 
 /// The scene as an SVG element for a page that has [`dark_css`]; `label` says what it shows.

@@ -86,6 +86,17 @@ pub enum Shape {
     },
 }
 
+/// A point of a drawing that has more to say: a page with scripts says it where the pointer is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mark {
+    /// Where, in px of the scene.
+    pub at: (f64, f64),
+    /// The mode that it belongs to, by its place in the run.
+    pub mode: Option<usize>,
+    /// What it says.
+    pub text: String,
+}
+
 /// A drawing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scene {
@@ -95,6 +106,8 @@ pub struct Scene {
     pub height: f64,
     /// In the order of drawing.
     pub shapes: Vec<Shape>,
+    /// What its points say; not drawn.
+    pub marks: Vec<Mark>,
 }
 
 /// Font size of titles.
@@ -107,7 +120,7 @@ pub const SMALL: f64 = 11.0;
 impl Scene {
     /// An empty drawing.
     pub fn new(width: f64, height: f64) -> Self {
-        Self { width, height, shapes: Vec::new() }
+        Self { width, height, shapes: Vec::new(), marks: Vec::new() }
     }
 
     /// A straight line.
@@ -145,6 +158,16 @@ impl Scene {
         anchor: Anchor,
     ) {
         self.shapes.push(Shape::Text { at, text: text.into(), size, ink, anchor });
+    }
+
+    /// A point that says something, of a mode by its place in the run.
+    pub fn mark(
+        &mut self,
+        at: (f64, f64),
+        mode: impl Into<Option<usize>>,
+        text: impl Into<String>,
+    ) {
+        self.marks.push(Mark { at, mode: mode.into(), text: text.into() });
     }
 
     /// The boxes of all texts: left, top, right, bottom, text.

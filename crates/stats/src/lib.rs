@@ -22,6 +22,8 @@
 pub mod compare;
 pub mod correlation;
 pub mod drift;
+pub mod ecdf;
+pub mod fairness;
 pub mod indicator;
 pub mod interval;
 pub mod moments;

@@ -3,7 +3,7 @@
 use super::axis::Axis;
 use super::scene::{Anchor, Ink, LABEL, SMALL, Scene, TITLE};
 use super::{Figure, draw_x, font, plain_ticks, time_ticks};
-use crate::format::{duration, number, unit_of};
+use crate::format::{duration, number, unit_of, with_bounds};
 
 /// An estimate with its bounds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,6 +67,8 @@ pub fn figure(rows: &[Row], middle: &str, tail: &str) -> Option<Figure> {
             "Response: {middle} above, {tail} below it. Whiskers: the interval of each estimate, where there is one. Axes begin at zero."
         ),
         scene: draw(rows, middle, tail),
+        alternative: None,
+        mode: None,
     })
 }
 
@@ -97,6 +99,9 @@ fn draw(rows: &[Row], middle: &str, tail: &str) -> Scene {
         scene.text((16.0, y), &row.case, LABEL, ink, Anchor::Start);
         bar(&mut scene, &rate, row.throughput, (y, 11.0), (ink, 0.75));
         label(&mut scene, &rate, row.throughput, y, number(row.throughput.estimate));
+        let said = point_in_words(row.throughput, 1.0);
+        let tip = (rate.at(row.throughput.estimate), y);
+        scene.mark(tip, row.place, format!("{}: {said} inferences/s", row.case));
         let (scale, _) = unit_of(time.high());
         for (name, point, y, alpha) in
             [(middle, row.middle, y - 8.0, 0.75), (tail, row.tail, y + 8.0, 0.45)]
@@ -104,6 +109,9 @@ fn draw(rows: &[Row], middle: &str, tail: &str) -> Scene {
             bar(&mut scene, &time, point, (y, 6.5), (ink, alpha));
             let text = format!("{name} {}", number(point.estimate / scale));
             label(&mut scene, &time, point, y, text);
+            let said = point_in_words(point, scale);
+            let tip = (time.at(point.estimate), y);
+            scene.mark(tip, row.place, format!("{}: response {name} {said} {unit}", row.case));
         }
     }
     scene.line((left, TOP), (left, bottom), Ink::Muted, 1.0);
@@ -111,9 +119,19 @@ fn draw(rows: &[Row], middle: &str, tail: &str) -> Scene {
     scene
 }
 
-fn heading(scene: &mut Scene, x: f64, title: &str, note: &str) {
+/// A title with a note below it.
+pub(super) fn heading(scene: &mut Scene, x: f64, title: &str, note: &str) {
     scene.text((x, 16.0), title, TITLE, Ink::Text, Anchor::Start);
     scene.text((x, 34.0), note, SMALL, Ink::Muted, Anchor::Start);
+}
+
+/// An estimate with its bounds, in a unit of `scale`.
+pub(super) fn point_in_words(point: Point, scale: f64) -> String {
+    let written = with_bounds(point.estimate, point.lower, point.upper, 1.0 / scale);
+    if written.bounds.is_empty() {
+        return format!("{} without an interval", written.estimate);
+    }
+    format!("{} ({})", written.estimate, written.bounds)
 }
 
 /// The largest value that a point reaches.
@@ -122,7 +140,7 @@ fn extent_of(point: Point) -> f64 {
 }
 
 /// A bar from zero to the estimate, half as high as told, with a whisker from bound to bound.
-fn bar(
+pub(super) fn bar(
     scene: &mut Scene,
     axis: &Axis,
     point: Point,

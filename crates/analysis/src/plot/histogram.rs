@@ -5,7 +5,7 @@ use stats::{Estimator, Moments, Share};
 use super::axis::{Axis, nice_step};
 use super::scene::{Anchor, Ink, LABEL, SMALL, Scene, TITLE};
 use super::{Figure, TimeUnit, draw_y, time_ticks};
-use crate::format::{count, duration, number, short_duration};
+use crate::format::{count, duration, number, percent, short_duration};
 
 /// What a histogram shows.
 #[derive(Clone, Copy, Debug)]
@@ -110,7 +110,7 @@ pub fn figure(data: &Data<'_>) -> Option<Figure> {
         |percent: f64| Estimator::InverseCdf.of_sorted(data.sorted, Share::from_percent(percent)?);
     let (median, p99) = (at(50.0)? as f64, at(99.0)? as f64);
     let marks = [("mean", moments.mean), ("p50", median), ("p99", p99)];
-    let scene = draw(data, &bins, &marks);
+    let scene = draw(data, &bins, &marks, Counts::Plain);
     let slowest = moments.max as f64;
     let beyond = bins
         .beyond_in_words(&marks, slowest)
@@ -120,7 +120,7 @@ pub fn figure(data: &Data<'_>) -> Option<Figure> {
     } else {
         String::new()
     };
-    Some(Figure {
+    let figure = Figure {
         file: format!("histogram-{}", data.case),
         title: format!("{}: {} time of each inference", data.case, data.quantity),
         alt: format!(
@@ -135,10 +135,30 @@ pub fn figure(data: &Data<'_>) -> Option<Figure> {
         ),
         caption: String::new(),
         scene,
-    })
+        alternative: None,
+        mode: Some(data.place),
+    };
+    Some(figure.or("logarithmic counts", draw(data, &bins, &marks, Counts::Logarithmic)))
 }
 
-fn draw(data: &Data<'_>, bins: &Bins, all_marks: &[(&str, f64)]) -> Scene {
+/// How the axis of counts goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counts {
+    Plain,
+    /// From a half up, so that one inference is seen.
+    Logarithmic,
+}
+
+impl Counts {
+    fn axis(self, highest: f64) -> Axis {
+        match self {
+            Self::Plain => Axis::linear((0.0, highest * 1.05), (BOTTOM, TOP)),
+            Self::Logarithmic => Axis::log((0.5, highest * 1.5), (BOTTOM, TOP)),
+        }
+    }
+}
+
+fn draw(data: &Data<'_>, bins: &Bins, all_marks: &[(&str, f64)], counts: Counts) -> Scene {
     let mut scene = Scene::new(WIDTH, HEIGHT);
     let ink = Ink::Series(data.place);
     let end = bins.end();
@@ -150,7 +170,7 @@ fn draw(data: &Data<'_>, bins: &Bins, all_marks: &[(&str, f64)]) -> Scene {
     let labelled = low + (last - low) * (RIGHT - LEFT) / (RIGHT - LEFT - LABEL_ROOM);
     let x = Axis::linear((low, labelled.max(end as f64 + room)), (LEFT, RIGHT));
     let highest = bins.counts.iter().copied().max().unwrap_or(1).max(1) as f64;
-    let y = Axis::linear((0.0, highest * 1.05), (BOTTOM, TOP));
+    let y = counts.axis(highest);
     scene.rect([0.0, 0.0, WIDTH, HEIGHT], Ink::Paper, 1.0);
     scene.text((12.0, 15.0), data.case, TITLE, ink, Anchor::Start);
     let overlapped = if data.streams > 1 { ", overlapped" } else { "" };
@@ -165,6 +185,9 @@ fn draw(data: &Data<'_>, bins: &Bins, all_marks: &[(&str, f64)]) -> Scene {
         let right = x.at((bins.start + bins.width * (k as i64 + 1)) as f64);
         let gap = if right - left > 4.0 { 0.5 } else { 0.0 };
         scene.rect([left + gap, y.at(count as f64), right - gap, BOTTOM], ink, 0.75);
+        let from = bins.start + bins.width * k as i64;
+        let said = bar_in_words(from, bins.width, count, data.sorted.len());
+        scene.mark((f64::midpoint(left, right), y.at(count as f64)), data.place, said);
     }
     draw_time(&mut scene, &x, data.quantity, bins.width);
     draw_marks(&mut scene, &x, &marks);
@@ -173,6 +196,12 @@ fn draw(data: &Data<'_>, bins: &Bins, all_marks: &[(&str, f64)]) -> Scene {
         scene.text((RIGHT, 31.0), note, SMALL, Ink::Muted, Anchor::End);
     }
     scene
+}
+
+fn bar_in_words(from: i64, width: i64, n: usize, all: usize) -> String {
+    let (from, to) = (duration(from as f64), duration((from + width) as f64));
+    let share = percent(n as f64 / all as f64);
+    format!("{from} to {to}: {} inferences, {share}", count(n as u64))
 }
 
 /// The axis of time, with the width of a bar.

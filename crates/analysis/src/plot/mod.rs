@@ -1,6 +1,9 @@
 //! The drawings of a report. Every figure is a pure function of numbers; what they share is the crate `plot`.
 
+pub mod build_times;
 pub mod comparison;
+pub mod ecdf;
+pub mod fairness;
 pub mod histogram;
 pub mod percentiles;
 pub mod strip;

@@ -3,8 +3,8 @@
 use super::axis::Axis;
 use super::scene::{Anchor, Ink, LABEL, SMALL, Scene, TITLE};
 use super::{Figure, draw_y, font, time_ticks};
-use crate::format::{count, duration};
-use crate::plot::comparison::Point;
+use crate::format::{count, duration, percent, unit_of};
+use crate::plot::comparison::{Point, point_in_words};
 use stats::Share;
 
 /// One mode.
@@ -27,6 +27,8 @@ const TOP: f64 = 40.0;
 const BOTTOM: f64 = HEIGHT - 48.0;
 /// Least distance of two labels at the right end.
 const LABEL_ROW: f64 = 15.0;
+/// Pixels between two points of a curve that say their value.
+const MARK_STEP: usize = 8;
 
 /// Draws the curves; `None` without samples. `quantity` names what is drawn.
 pub fn figure(curves: &[Curve<'_>], quantity: &str) -> Option<Figure> {
@@ -49,13 +51,19 @@ pub fn figure(curves: &[Curve<'_>], quantity: &str) -> Option<Figure> {
             )
         })
         .collect();
-    Some(Figure {
+    let (low, high) = extent(&curves, highest);
+    let logarithmic = high / low > 3.0;
+    let figure = Figure {
         file: "percentiles".to_owned(),
         title: format!("Percentiles of the {quantity} time"),
         alt: format!("Percentiles of the {quantity} time. {}.", words.join(". ")),
         caption: "Read up from a share of inferences to the time within which they were done. Dots with whiskers: percentiles that were asked for, with their intervals; rings: percentiles that these samples do not resolve. A line ends where its samples end.".to_owned(),
-        scene: draw(&curves, highest, quantity),
-    })
+        scene: draw(&curves, highest, quantity, logarithmic),
+        alternative: None,
+        mode: None,
+    };
+    let label = if logarithmic { "plain time" } else { "logarithmic time" };
+    Some(figure.or(label, draw(&curves, highest, quantity, !logarithmic)))
 }
 
 /// Decades of the share above: 0 at p0, 1 at p90, 2 at p99.
@@ -63,12 +71,12 @@ fn decades(share_above: f64) -> f64 {
     -libm::log10(share_above)
 }
 
-fn draw(curves: &[&Curve<'_>], highest: Share, quantity: &str) -> Scene {
+fn draw(curves: &[&Curve<'_>], highest: Share, quantity: &str, logarithmic: bool) -> Scene {
     let mut scene = Scene::new(WIDTH, HEIGHT);
     let names = curves.iter().map(|curve| font::roomy(curve.case, LABEL)).fold(0.0, f64::max);
     let right = WIDTH - 14.0 - names;
     let x = Axis::linear((0.0, decades(highest.above()).max(1.0) * 1.02), (LEFT, right));
-    let y = y_axis(curves, highest);
+    let y = y_axis(extent(curves, highest), logarithmic);
     scene.rect([0.0, 0.0, WIDTH, HEIGHT], Ink::Paper, 1.0);
     let (ticks, words, unit) = time_ticks(&y, 8);
     let title = format!("{quantity} time ({unit}) by share of inferences");
@@ -81,11 +89,13 @@ fn draw(curves: &[&Curve<'_>], highest: Share, quantity: &str) -> Scene {
     for curve in curves {
         draw_points(&mut scene, &x, &y, curve);
     }
-    draw_names(&mut scene, &x, &y, curves, right);
+    let ends = curves.iter().map(|curve| end(&y, curve)).collect();
+    draw_names(&mut scene, ends, right, (TOP, BOTTOM));
     scene
 }
 
-fn y_axis(curves: &[&Curve<'_>], highest: Share) -> Axis {
+/// The fastest, and the slowest value that is drawn, in ns.
+fn extent(curves: &[&Curve<'_>], highest: Share) -> (f64, f64) {
     let low = curves.iter().map(|curve| curve.sorted[0]).min().unwrap_or(0).max(1) as f64;
     let high = curves
         .iter()
@@ -95,8 +105,12 @@ fn y_axis(curves: &[&Curve<'_>], highest: Share) -> Axis {
             reach.fold(last, f64::max)
         })
         .fold(low, f64::max);
+    (low, high)
+}
+
+fn y_axis((low, high): (f64, f64), logarithmic: bool) -> Axis {
     let room = 1.02;
-    if high / low > 3.0 {
+    if logarithmic {
         Axis::log((low / room, high * room), (BOTTOM, TOP))
     } else {
         let span = (high - low).max(low * 0.001);
@@ -161,6 +175,15 @@ fn draw_curve(scene: &mut Scene, x: &Axis, y: &Axis, curve: &Curve<'_>, highest:
             points.pop();
         }
         points.push(point);
+        if step % MARK_STEP == 0 {
+            let share = percent(1.0 - libm::pow(10.0, -place));
+            let said = format!(
+                "{}: {share} within {}",
+                curve.case,
+                duration(value_at(curve.sorted, place))
+            );
+            scene.mark(point, curve.place, said);
+        }
     }
     scene.path(points, Ink::Series(curve.place), 2.0);
 }
@@ -169,6 +192,9 @@ fn draw_points(scene: &mut Scene, x: &Axis, y: &Axis, curve: &Curve<'_>) {
     let ink = Ink::Series(curve.place);
     for (share, point) in &curve.points {
         let at = (x.at(decades(share.above())), y.at(point.estimate));
+        let (scale, unit) = unit_of(point.estimate);
+        let said = format!("{}: {share} {} {unit}", curve.case, point_in_words(*point, scale));
+        scene.mark(at, curve.place, said);
         if let (Some(lower), Some(upper)) = (point.lower, point.upper) {
             let (low, high) = (y.at(lower), y.at(upper));
             scene.line((at.0, low), (at.0, high), ink, 1.0);
@@ -183,29 +209,33 @@ fn draw_points(scene: &mut Scene, x: &Axis, y: &Axis, curve: &Curve<'_>) {
     }
 }
 
-/// Names at the right end of the lines, pushed apart where lines end close to each other.
-fn draw_names(scene: &mut Scene, x: &Axis, y: &Axis, curves: &[&Curve<'_>], right: f64) {
-    let mut ends: Vec<(f64, &Curve<'_>)> = curves
-        .iter()
-        .map(|curve| {
-            let last = curve.points.last().map_or(0.0, |(_, point)| point.estimate);
-            (y.at(last.max(value_at(curve.sorted, reach(curve, Share::MEDIAN)))), *curve)
-        })
-        .collect();
-    debug_assert!(x.at(0.0) <= right);
+/// Where the line of a mode ends, its name, and its place in the run.
+fn end<'a>(y: &Axis, curve: &Curve<'a>) -> (f64, &'a str, usize) {
+    let last = curve.points.last().map_or(0.0, |(_, point)| point.estimate);
+    let end = y.at(last.max(value_at(curve.sorted, reach(curve, Share::MEDIAN))));
+    (end, curve.case, curve.place)
+}
+
+/// Names at the right end of lines, pushed apart where lines end close to each other.
+pub(super) fn draw_names(
+    scene: &mut Scene,
+    mut ends: Vec<(f64, &str, usize)>,
+    right: f64,
+    (top, bottom): (f64, f64),
+) {
     ends.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut lowest = TOP - LABEL_ROW;
+    let mut lowest = top - LABEL_ROW;
     for end in &mut ends {
         end.0 = end.0.max(lowest + LABEL_ROW);
         lowest = end.0;
     }
-    let mut limit = BOTTOM;
+    let mut limit = bottom;
     for end in ends.iter_mut().rev() {
         end.0 = end.0.min(limit);
         limit = end.0 - LABEL_ROW;
     }
-    for (at, curve) in ends {
-        scene.text((right + 10.0, at), curve.case, LABEL, Ink::Series(curve.place), Anchor::Start);
+    for (at, case, place) in ends {
+        scene.text((right + 10.0, at), case, LABEL, Ink::Series(place), Anchor::Start);
     }
 }
 

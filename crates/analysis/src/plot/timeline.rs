@@ -63,7 +63,8 @@ pub fn figure(data: &Data<'_>) -> Option<Figure> {
         "Each dot is an inference."
     };
     let rounds = data.rounds.len();
-    Some(Figure {
+    let range = Range { first, slow, end, last };
+    let figure = Figure {
         file: format!("timeline-{}", data.case),
         title: format!("{}: {} time over the run", data.case, data.quantity),
         alt: format!(
@@ -78,8 +79,13 @@ pub fn figure(data: &Data<'_>) -> Option<Figure> {
             sensors_in_words(&data.strips),
         ),
         caption: format!("{drawn} Grey: warm-up, which does not count."),
-        scene: draw(data, &Range { first, slow, end, last }),
-    })
+        scene: draw(data, &range, false),
+        alternative: None,
+        mode: Some(data.place),
+    };
+    // nothing is beyond a logarithmic axis
+    let whole = Range { end: last, ..range };
+    Some(figure.or("logarithmic time", draw(data, &whole, true)))
 }
 
 /// Values that shape the drawing, in ns.
@@ -92,6 +98,18 @@ struct Range {
     end: i64,
     /// Slowest.
     last: i64,
+}
+
+impl Range {
+    /// An axis for it with room at both ends.
+    fn axis(&self, logarithmic: bool, px: (f64, f64)) -> Axis {
+        let (low, high) = (self.first as f64, self.end as f64);
+        if logarithmic && low > 0.0 {
+            return Axis::log((low * 0.98, high * 1.02), px);
+        }
+        let room = ((high - low) * 0.06).max(1.0);
+        Axis::linear((low - room, high + room), px)
+    }
 }
 
 fn capital(word: &str) -> String {
@@ -115,14 +133,12 @@ fn sensors_in_words(strips: &[Strip]) -> String {
     }
 }
 
-fn draw(data: &Data<'_>, range: &Range) -> Scene {
+fn draw(data: &Data<'_>, range: &Range, logarithmic: bool) -> Scene {
     let bottom = TOP + PLOT;
     let height = bottom + data.strips.len() as f64 * (STRIP + STRIP_GAP) + 40.0;
     let mut scene = Scene::new(WIDTH, height);
     let time = Time::new(&data.rounds);
-    let room = ((range.end - range.first) as f64 * 0.06).max(1.0);
-    let low = range.first as f64 - room;
-    let y = Axis::linear((low, range.end as f64 + room), (bottom, TOP));
+    let y = range.axis(logarithmic, (bottom, TOP));
     scene.rect([0.0, 0.0, WIDTH, height], Ink::Paper, 1.0);
     scene.text((12.0, 15.0), data.case, TITLE, Ink::Series(data.place), Anchor::Start);
     for (k, round) in data.rounds.iter().enumerate() {
@@ -174,6 +190,7 @@ fn draw_round(
 ) {
     let dot = |scene: &mut Scene, &(stamp, value): &(i64, i64), ink: Ink| {
         let x = time.at(round, stamp);
+        scene.mark((x, y.at(value as f64)), data.place, duration(value as f64));
         if value <= range.end {
             scene.dot((x, y.at(value as f64)), 1.5, ink, 0.7);
         } else {
@@ -221,9 +238,15 @@ fn draw_bands(
     for (_, values) in &mut columns {
         values.sort_unstable();
     }
-    let rank = |values: &[i64], percent: usize| {
-        y.at(values[((values.len() - 1) * percent + 50) / 100] as f64)
-    };
+    let value =
+        |values: &[i64], percent: usize| values[((values.len() - 1) * percent + 50) / 100] as f64;
+    let rank = |values: &[i64], percent: usize| y.at(value(values, percent));
+    for (x, values) in &columns {
+        let [low, middle, high] = [10, 50, 90].map(|percent| duration(value(values, percent)));
+        let said = format!("median {middle}, 80 % within {low} and {high}");
+        let mode = if let Ink::Series(place) = ink { Some(place) } else { None };
+        scene.mark((*x, rank(values, 50)), mode, said);
+    }
     let upper = columns.iter().map(|(x, values)| (*x, rank(values, 90)));
     let lower = columns.iter().rev().map(|(x, values)| (*x, rank(values, 10)));
     scene.area(upper.chain(lower).collect(), ink, 0.3);

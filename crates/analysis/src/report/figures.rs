@@ -5,8 +5,10 @@ use pipeline::Verdict;
 use pipeline::artifact::{LayerErrorRow, TelemetryRow};
 
 use crate::analyse::Analysis;
+use crate::builds::{self, Saved, Times};
 use crate::load::Case;
 use crate::metric::{Metric, Quantity, Statistic};
+use crate::plot::build_times;
 use crate::plot::comparison::{self, Point, Row};
 use crate::plot::percentiles::{self, Curve};
 use crate::plot::strip::Strip;
@@ -15,7 +17,7 @@ use crate::plot::{Figure, histogram};
 use crate::summarize::CaseSummary;
 
 /// Cases that have samples, with their place for the colour.
-fn drawn(analysis: &Analysis) -> impl Iterator<Item = (usize, &Case, &CaseSummary)> {
+pub(super) fn drawn(analysis: &Analysis) -> impl Iterator<Item = (usize, &Case, &CaseSummary)> {
     let pairs = analysis.run.cases.iter().zip(&analysis.summaries).enumerate();
     pairs
         .map(|(place, (case, summary))| (place, case, summary))
@@ -57,6 +59,27 @@ pub fn comparison(analysis: &Analysis) -> Option<Figure> {
         })
         .collect();
     comparison::figure(&rows, &analysis.middle().to_string(), &tail.to_string())
+}
+
+/// Build times of every engine that was built cold and warm.
+pub fn builds(analysis: &Analysis) -> Option<Figure> {
+    let confidence = analysis.config.confidence.0;
+    let time = |times: &Times| {
+        let (estimate, interval) = times.mean(confidence)?;
+        Some(Point { estimate, lower: interval.lower, upper: interval.upper })
+    };
+    let row = |saved: &Saved<'_>| {
+        let from_store = saved.warm.from_store;
+        Some(build_times::Row {
+            name: format!("{} {}", saved.row.backend, saved.row.precision_requested),
+            cold: time(&saved.cold)?,
+            warm: time(&saved.warm)?,
+            warm_is: if from_store { "engine store" } else { "warm" }.to_owned(),
+        })
+    };
+    let saved = builds::saved(&analysis.run.engines, confidence);
+    let rows: Vec<build_times::Row> = saved.iter().filter_map(row).collect();
+    build_times::figure(&rows)
 }
 
 /// One histogram a mode.

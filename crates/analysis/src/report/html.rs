@@ -3,16 +3,19 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::model::{Block, Cell, Line, Report, Section, Table, Tone};
-use crate::plot::{Painted, paint};
-use ::plot::scene::Ink;
+use crate::plot::{Figure, Painted, paint};
+use ::plot::scene::{Ink, Mark, Scene};
 
 /// The page's own style; colours of plots come from [`paint`].
 const STYLE: &str = include_str!("style.css");
+/// What the page can do more where scripts run.
+const SCRIPT: &str = include_str!("report.js");
 
 /// Writes the report; `painted` are its figures, in order.
 pub fn write(report: &Report, painted: &[Painted]) -> String {
     let dark = format!("@media (prefers-color-scheme:dark){{{}}}", paint::dark_css());
-    let style = format!("{STYLE}{}@media screen{{{dark}}}", paint::light_css());
+    let style =
+        format!("{STYLE}{}{}@media screen{{{dark}}}", paint::light_css(), paint::without_css());
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -40,6 +43,7 @@ pub fn write(report: &Report, painted: &[Painted]) -> String {
                     @for section in &report.sections { (write_section(section, report, painted)) }
                 }
                 footer { p { (inline(&report.footer)) } }
+                script { (PreEscaped(SCRIPT)) }
             }
         }
     };
@@ -70,10 +74,7 @@ fn write_block(block: &Block, report: &Report, painted: &[Painted]) -> Markup {
             html! {
                 div class=(if *small { "figures small" } else { "figures" }) {
                     @for (figure, painted) in figures {
-                        figure {
-                            div.scroll tabindex="0" { (PreEscaped(&painted.inline)) }
-                            @if !figure.caption.is_empty() { figcaption { (inline(&figure.caption)) } }
-                        }
+                        (write_figure(figure, painted))
                     }
                 }
             }
@@ -83,6 +84,39 @@ fn write_block(block: &Block, report: &Report, painted: &[Painted]) -> Markup {
         Block::Terms(terms) => html! {
             dl { @for (term, meaning) in terms { dt { (term) } dd { (inline(meaning)) } } }
         },
+    }
+}
+
+/// A figure, and for scripts its other axis and what its points say.
+fn write_figure(figure: &Figure, painted: &Painted) -> Markup {
+    let other = figure.alternative.as_ref().zip(painted.alternative.as_ref());
+    let by_mode = figure.scene.marks.iter().any(|mark| mark.mode.is_some());
+    html! {
+        figure data-mode=[figure.mode] class=[by_mode.then_some("by-mode")] {
+            div.scroll tabindex="0" { (PreEscaped(&painted.inline)) }
+            @if !figure.caption.is_empty() { figcaption { (inline(&figure.caption)) } }
+            (write_marks(&figure.scene, "marks"))
+            @if let Some((alternative, svg)) = other {
+                template data-label=(alternative.label) { (PreEscaped(svg)) }
+                (write_marks(&alternative.scene, "marks other"))
+            }
+        }
+    }
+}
+
+/// `[x, y, mode, text]` of each mark, in units of the drawing.
+fn write_marks(scene: &Scene, class: &str) -> Markup {
+    let one = |mark: &Mark| {
+        let px = |value: f64| (value * paint::SCALE).round() as i64;
+        serde_json::json!([px(mark.at.0), px(mark.at.1), mark.mode, mark.text])
+    };
+    let all = serde_json::Value::from(scene.marks.iter().map(one).collect::<Vec<_>>());
+    // names come from files: no text may end the element
+    let text = all.to_string().replace('<', "\\u003c");
+    html! {
+        @if !scene.marks.is_empty() {
+            script type="application/json" class=(class) { (PreEscaped(text)) }
+        }
     }
 }
 
@@ -129,7 +163,7 @@ fn merged(row: &[Cell]) -> Option<&Cell> {
 fn write_cell(cell: &Cell) -> Markup {
     html! {
         @if let Some(place) = cell.mode {
-            span class={ "mode " (paint::class_of(Ink::Series(place))) } { (inline(&cell.text)) }
+            span class={ "mode " (paint::class_of(Ink::Series(place))) } data-mode=(place) { (inline(&cell.text)) }
         } @else if !cell.text.is_empty() {
             span.value { (inline(&cell.text)) }
         }
@@ -161,6 +195,18 @@ fn inline(text: &str) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_points_say_cannot_end_the_script() {
+        let mut scene = Scene::new(10.0, 10.0);
+        scene.mark((1.0, 2.5), 3, "</script><b>");
+        let text = write_marks(&scene, "marks").into_string();
+        assert_eq!(
+            text,
+            r#"<script type="application/json" class="marks">[[2,5,3,"\u003c/script>\u003cb>"]]</script>"#
+        );
+        assert_eq!(write_marks(&Scene::new(1.0, 1.0), "marks").into_string(), "");
+    }
 
     #[test]
     fn text_is_escaped_and_code_marked() {

@@ -10,6 +10,7 @@ pub mod figures;
 pub mod html;
 pub mod markdown;
 pub mod model;
+pub mod shares;
 pub mod tables;
 pub mod terminal;
 pub mod words;

@@ -4,7 +4,7 @@
 
 use pipeline::{Provenance, Verdict};
 
-use super::{answer, builds, facts, figures, tables, words};
+use super::{answer, builds, facts, figures, shares, tables, words};
 use crate::analyse::Analysis;
 use crate::metric::Quantity;
 use crate::plot::Figure;
@@ -261,7 +261,9 @@ fn add_measured(analysis: &Analysis, draft: &mut Draft) {
     let measured = !analysis.run.cases.is_empty();
     let same = words::response_is_compute(analysis).filter(|_| measured);
     let response = same.is_none().then(|| filled(tables::results(analysis, Quantity::Response)));
+    let ecdf = draft.draw(shares::ecdf(analysis), false);
     let percentiles = draft.draw(figures::percentiles(analysis), false);
+    let streams = draft.draw(shares::streams(analysis), false);
     draft.add(
         "response",
         "What a caller waits",
@@ -269,7 +271,9 @@ fn add_measured(analysis: &Analysis, draft: &mut Draft) {
             measured.then(|| Block::Text(words::RESPONSE.to_owned())),
             same.map(Block::Text),
             response.flatten(),
+            ecdf,
             percentiles,
+            streams,
         ],
     );
     draft.add(
@@ -292,12 +296,14 @@ fn add_background(analysis: &Analysis, provenance: &Provenance, draft: &mut Draf
         vec![filled(tables::verdicts(analysis)), tables::too_short(analysis).map(Block::List)],
     );
     draft.add("setup", "Asked and achieved", vec![filled(facts::setup(analysis))]);
+    let times = draft.draw(figures::builds(analysis), false);
     draft.add(
         "engines",
         "Engines",
         vec![
             filled(facts::engines(analysis)),
             filled(builds::table(analysis)),
+            times,
             builds::words(analysis).map(Block::Text),
         ],
     );

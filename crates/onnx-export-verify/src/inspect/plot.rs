@@ -50,6 +50,8 @@ pub(super) fn figure(inspection: &Inspection) -> Option<Figure> {
         ),
         caption: "Each dot is an operator at its highest rate; its area is its share of the time without fusion. Left of the ridge memory holds it back, right of it the peak of its type.".to_owned(),
         scene: draw(device, roofline, &dots, inspection.tf32, (left_out, rest)),
+        alternative: None,
+        mode: None,
     })
 }
 

@@ -71,6 +71,21 @@ const UNIFORM: &[Expected] = &[
     Expected { weights: Weights::Own, column: "fp16", kinds: MAY_BE_REFUSED },
 ];
 
+/// Nineteen layers without normalisation or shortcuts: with seeded weights they magnify what rounding to float16 does
+/// to inputs of wide magnitudes (7e-2 of the scale where 5e-2 is allowed), and the chain ends at verification.
+const UNIFORM_AND_DEEP: &[Expected] = &[
+    Expected { weights: Weights::Own, column: "fp32", kinds: MAY_BE_REFUSED },
+    Expected { weights: Weights::Own, column: "fp16", kinds: MAY_BE_REFUSED },
+    Expected { weights: Weights::Seeded, column: "fp16", kinds: MAY_BE_REFUSED },
+    Expected { weights: Weights::Seeded, column: "onnxruntime-cpu", kinds: MAY_BE_REFUSED },
+    Expected { weights: Weights::Seeded, column: "rten", kinds: MAY_BE_REFUSED },
+];
+
+/// TensorRT for RTX 1.7.1 takes open sizes of one name (`?`) for equal, and ends with an internal error of its own on
+/// an `If` inside an `If`.
+const NOT_ON_RTX: &[Expected] =
+    &[Expected { weights: Weights::Own, column: "tensorrt-rtx", kinds: MAY_BE_REFUSED }];
+
 /// On noise, where the detector sees nothing and answers about 1e-5, float16 is off by a third of the answer.
 const DETECTOR: &[Expected] =
     &[Expected { weights: Weights::Own, column: "fp16", kinds: MAY_BE_REFUSED }];
@@ -95,7 +110,7 @@ pub(super) const MODELS: &[Model] = &[
     light("resnet-50", "light_resnet50.onnx", false, UNIFORM),
     light("alexnet", "light_bvlc_alexnet.onnx", false, UNIFORM),
     light("zfnet-512", "light_zfnet512.onnx", false, UNIFORM),
-    light("vgg-19", "light_vgg19.onnx", false, UNIFORM),
+    light("vgg-19", "light_vgg19.onnx", false, UNIFORM_AND_DEEP),
     Model {
         name: "ocr-direction",
         file: File::Ocr("ch_ppocr_mobile_v2.0_cls_infer.onnx"),
@@ -103,7 +118,7 @@ pub(super) const MODELS: &[Model] = &[
         weights: &[Weights::Own],
         shapes: &[("x", "1x3x48x192")],
         inputs: &[],
-        expected: &[],
+        expected: NOT_ON_RTX,
     },
     Model {
         name: "ocr-detector",
@@ -121,6 +136,6 @@ pub(super) const MODELS: &[Model] = &[
         weights: &[Weights::Own],
         shapes: &[("input", "1x288"), ("state", "2x1x128")],
         inputs: &[("sr", "8000"), ("state", "zeros")],
-        expected: &[],
+        expected: NOT_ON_RTX,
     },
 ];

@@ -1,0 +1,86 @@
+//! Data of the figures that tell how something is shared out: the distribution of times, and what streams got.
+
+use pipeline::samples::Sample;
+use stats::ecdf::Band;
+use stats::fairness::jain;
+use stats::{Estimator, Share};
+
+use super::figures::drawn;
+use crate::analyse::Analysis;
+use crate::format::percent;
+use crate::load::Case;
+use crate::metric::{Metric, Quantity, Statistic};
+use crate::plot::Figure;
+use crate::plot::ecdf::{self, Curve};
+use crate::plot::fairness::{self, Row, Stream};
+use crate::series::{Completions, StreamWindow};
+use crate::summarize::CaseSummary;
+
+/// Percentiles above it say little about the bulk, which the band is about.
+const BULK: f64 = 95.0;
+
+/// The distribution of the response of all modes.
+pub fn ecdf(analysis: &Analysis) -> Option<Figure> {
+    let confidence = analysis.config.confidence.0;
+    let curves: Vec<Curve<'_>> = drawn(analysis)
+        .filter_map(|(place, case, summary)| {
+            Some(Curve {
+                case: &case.name,
+                place,
+                sorted: &summary.series(Quantity::Response)?.sorted,
+                band: effective(analysis, summary).and_then(|n| Band::new(n, confidence)),
+            })
+        })
+        .collect();
+    ecdf::figure(&curves, Quantity::Response.name(), &percent(confidence.get()))
+}
+
+/// The smallest effective number of samples of the percentiles of the bulk.
+fn effective(analysis: &Analysis, summary: &CaseSummary) -> Option<f64> {
+    let shares = analysis.config.percentiles.0.iter().copied();
+    let bulk = shares.filter(|share| share.as_f64() * 100.0 < BULK);
+    let n = bulk.filter_map(|share| {
+        summary.row(Metric::Time(Quantity::Response, Statistic::Percentile(share)))?.n_effective
+    });
+    n.reduce(f64::min)
+}
+
+/// What each stream got, of modes with several.
+pub fn streams(analysis: &Analysis) -> Option<Figure> {
+    let (middle, tail) = (analysis.middle(), analysis.tail());
+    let rows: Vec<Row> = drawn(analysis)
+        .filter(|(_, case, _)| case.streams() > 1)
+        .filter_map(|(place, case, _)| {
+            let streams = per_stream(case, middle, tail);
+            let rates: Vec<f64> = streams.iter().map(|stream| stream.rate).collect();
+            let jain = jain(&rates)?;
+            Some(Row { case: case.name.clone(), place, jain, streams })
+        })
+        .collect();
+    fairness::figure(&rows, &middle.to_string(), &tail.to_string())
+}
+
+fn per_stream(case: &Case, middle: Share, tail: Share) -> Vec<Stream> {
+    let rounds = case.rounds.iter().filter_map(Completions::of);
+    let mut windows: Vec<StreamWindow> = rounds.flat_map(|round| round.streams).collect();
+    windows.sort_by_key(|window| window.stream);
+    let of = |windows: &[StreamWindow]| {
+        let stream = windows.first()?.stream;
+        let n: usize = windows.iter().map(|window| window.n).sum();
+        let window_ns: i64 = windows.iter().map(|window| window.window_ns).sum();
+        let own = |sample: &&Sample| sample.stream == stream;
+        let steady = case.rounds.iter().flat_map(|round| &round.steady);
+        let mut times: Vec<i64> =
+            steady.filter(own).filter_map(|sample| Quantity::Response.of(sample)).collect();
+        times.sort_unstable();
+        let at = |share| Estimator::InverseCdf.of_sorted(&times, share).map(|ns| ns as f64);
+        (window_ns > 0).then_some(())?;
+        Some(Stream {
+            stream,
+            rate: n as f64 * 1e9 / window_ns as f64,
+            middle: at(middle)?,
+            tail: at(tail)?,
+        })
+    };
+    windows.chunk_by(|a, b| a.stream == b.stream).filter_map(of).collect()
+}
