@@ -51,6 +51,9 @@ pub(crate) enum Command {
     Quantiles(quantiles::Args),
 }
 
+/// The program of a browser that [`Command::Page`] can drive.
+pub(crate) use page::find as browser;
+
 /// Measures and prints; the exit code is 0 unless something could not be run.
 pub(crate) fn run(command: &Command) -> anyhow::Result<u8> {
     match command {

@@ -55,6 +55,23 @@ impl Project {
         files_of(&self.root.join("pipelines"), |name| has_extension(name, "toml"))
     }
 
+    /// Run folders that are committed, those with a manifest.
+    pub(crate) fn curated(&self) -> std::io::Result<Vec<PathBuf>> {
+        let mut folders = vec![self.root.join("results").join("curated")];
+        let mut found = Vec::new();
+        while let Some(folder) = folders.pop() {
+            if folder.join("manifest.json").is_file() {
+                found.push(folder);
+                continue;
+            }
+            let entries = std::fs::read_dir(&folder)?;
+            folders
+                .extend(entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()));
+        }
+        found.sort();
+        Ok(found)
+    }
+
     /// Whether the sources are here, so that cargo can build them.
     pub(crate) fn has_sources(&self) -> bool {
         self.root.join("Cargo.toml").is_file() && self.root.join("crates").is_dir()

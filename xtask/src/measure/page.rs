@@ -43,7 +43,7 @@ const VIEWS: [View; 3] = [
 pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let project = Project::find(None)?;
     let browser = Browser::find()?;
-    let runs = if args.runs.is_empty() { curated(&project)? } else { args.runs.clone() };
+    let runs = if args.runs.is_empty() { project.curated()? } else { args.runs.clone() };
     let mut failed = false;
     for run in &runs {
         let page = run.join("report.html");
@@ -61,27 +61,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     Ok(if failed { VERIFICATION } else { 0 })
 }
 
-/// Every committed run that has a report.
-fn curated(project: &Project) -> anyhow::Result<Vec<PathBuf>> {
-    fn search(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
-        if folder.join("report.html").is_file() {
-            found.push(folder.to_owned());
-            return Ok(());
-        }
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                search(&path, found)?;
-            }
-        }
-        Ok(())
-    }
-    let mut found = Vec::new();
-    search(&project.root().join("results/curated"), &mut found)?;
-    found.sort();
-    Ok(found)
-}
-
 fn name_of(run: &Path) -> String {
     let parts = run.components().rev().take(2).map(|part| part.as_os_str().to_string_lossy());
     parts.collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("-")
@@ -92,6 +71,24 @@ struct Browser {
     profile: tempfile::TempDir,
 }
 
+/// The program of a browser that can be driven.
+///
+/// # Errors
+/// Exit 4 with what to install.
+pub(crate) fn find() -> anyhow::Result<PathBuf> {
+    let given = std::env::var_os("TAILMARK_BROWSER").filter(|given| !given.is_empty());
+    let named = given.map(PathBuf::from).into_iter();
+    let mut programs = named.chain(BROWSERS.iter().map(PathBuf::from));
+    let works = |program: &PathBuf| {
+        Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success())
+    };
+    Ok(programs.find(works).ok_or_else(|| {
+        Fault::environment("there is no browser that can be driven").hint(
+            "install chromium (Debian: apt-get install chromium), or name one in TAILMARK_BROWSER",
+        )
+    })?)
+}
+
 /// What a view said.
 struct Answer {
     ok: bool,
@@ -100,17 +97,7 @@ struct Answer {
 
 impl Browser {
     fn find() -> anyhow::Result<Self> {
-        let given = std::env::var_os("TAILMARK_BROWSER").filter(|given| !given.is_empty());
-        let named = given.map(PathBuf::from).into_iter();
-        let programs = named.chain(BROWSERS.iter().map(PathBuf::from));
-        let works = |program: &PathBuf| {
-            Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success())
-        };
-        let program = programs.into_iter().find(works).ok_or_else(|| {
-            Fault::environment("there is no browser that can be driven")
-                .hint("install chromium (Debian: apt-get install chromium), or name one in TAILMARK_BROWSER")
-        })?;
-        Ok(Self { program, profile: tempfile::tempdir()? })
+        Ok(Self { program: find()?, profile: tempfile::tempdir()? })
     }
 
     /// Looks at a page in every view and prints it.

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 
 use crate::binaries::{self, Binaries};
 use crate::project::Project;
-use crate::{setup, ui};
+use crate::{measure, setup, ui};
 
 /// How a step ended.
 pub(super) enum Outcome {
@@ -42,7 +42,7 @@ impl State {
 type Step = fn(&mut State) -> anyhow::Result<Outcome>;
 
 /// The steps in their order: what is quick and often broken comes first.
-pub(super) const STEPS: [(&str, Step); 16] = [
+pub(super) const STEPS: [(&str, Step); 17] = [
     ("format", |state| cargo(state, &["fmt", "--all", "--check"])),
     ("lints", |state| {
         cargo(
@@ -62,6 +62,7 @@ pub(super) const STEPS: [(&str, Step); 16] = [
     ("real TensorRT-RTX builds", rtx::build),
     ("models of others", models),
     ("figures of the report, derived again", verify),
+    ("the report in a browser", page),
     ("notebook", notebook),
     ("pipeline files", pipeline_files),
 ];
@@ -160,10 +161,27 @@ fn models(state: &mut State) -> anyhow::Result<Outcome> {
     Ok(judged(status.success(), || format!("measure models ended with {status}")))
 }
 
+/// The smoke run and every committed run.
 fn verify(state: &mut State) -> anyhow::Result<Outcome> {
+    let mut runs = state.project.curated()?;
+    runs.push(smoke_run(state)?);
+    for run in runs {
+        let status = program(state, "analysis")?.arg("verify").arg(&run).status()?;
+        if !status.success() {
+            let run = run.display();
+            return Ok(Outcome::Failed(format!("analysis verify {run} ended with {status}")));
+        }
+    }
+    Ok(Outcome::Passed)
+}
+
+fn page(state: &mut State) -> anyhow::Result<Outcome> {
     let run = smoke_run(state)?;
-    let status = program(state, "analysis")?.arg("verify").arg(run).status()?;
-    Ok(judged(status.success(), || format!("analysis verify ended with {status}")))
+    if let Err(error) = measure::browser() {
+        return Ok(Outcome::LeftOut(format!("{error:#}")));
+    }
+    let status = program(state, "xtask")?.args(["measure", "page"]).arg(run).status()?;
+    Ok(judged(status.success(), || format!("measure page ended with {status}")))
 }
 
 fn notebook(state: &mut State) -> anyhow::Result<Outcome> {

@@ -84,7 +84,7 @@ fn convert(tools: &Tools<'_>, file: &Path, out: &Path) -> anyhow::Result<Ended> 
     tools.call("onnx-export-verify", args)
 }
 
-/// The largest error over the scale of the output, and the tolerance on the same scale.
+/// Error and tolerance over the scale of the output, of the row that has the least room.
 fn agreement(ended: &Ended) -> Outcome {
     let rows = ended.rows();
     if !ended.ok() || rows.is_empty() {
@@ -95,14 +95,18 @@ fn agreement(ended: &Ended) -> Outcome {
         let why = row["reasons"][0].as_str().unwrap_or("no second opinion");
         return Outcome { kind: Kind::Refused, note: format!("{}: {why}", row["verdict"]) };
     }
-    let over_scale = |row: &Value, key: &str| {
-        let scale = row["scale"].as_f64().filter(|scale| *scale > 0.0)?;
-        Some(row[key].as_f64()? / scale)
+    let over_scale = |row: &Value| {
+        let of = |key: &str| row[key].as_f64();
+        let scale = of("scale").filter(|scale| *scale > 0.0)?;
+        Some((of("max_abs")? / scale, of("tolerance")? / scale))
     };
-    let largest = rows.iter().filter_map(|row| over_scale(row, "max_abs")).fold(0.0, f64::max);
-    let tolerance =
-        rows.iter().filter_map(|row| over_scale(row, "tolerance")).fold(f64::MAX, f64::min);
-    Outcome::passed(format!("{largest:.1e} of {tolerance:.1e}"))
+    let used = |(error, tolerance): &(f64, f64)| error / tolerance;
+    let least = rows.iter().filter_map(over_scale).max_by(|a, b| used(a).total_cmp(&used(b)));
+    Outcome::passed(
+        least.map_or_else(String::new, |(error, tolerance)| {
+            format!("{error:.1e} of {tolerance:.1e}")
+        }),
+    )
 }
 
 /// Builds and runs without a pipeline, in both precisions.
