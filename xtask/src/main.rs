@@ -17,6 +17,7 @@ mod setup;
 mod test;
 mod tidy;
 mod ui;
+mod validate;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,8 @@ enum Command {
     Bundle(bundle::Args),
     /// Prove the layering and the house rules
     Tidy(tidy::Args),
+    /// Prove the statistical method on simulated truth, and committed reports on their samples
+    Validate(validate::Args),
     /// Measure the project's own promises
     #[command(subcommand)]
     Measure(measure::Command),
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args),
         Command::Bundle(args) => bundle::run(&args),
         Command::Tidy(args) => tidy::run(&args),
+        Command::Validate(args) => validate::run(&args),
         Command::Measure(command) => measure::run(&command),
     };
     match result {

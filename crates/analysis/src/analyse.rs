@@ -1,7 +1,7 @@
 //! A run and its questions → every row that stage 4 writes. Pure.
 
 use pipeline::Verdict;
-use pipeline::artifact::{ClaimRow, ComparisonRow, SummaryRow};
+use pipeline::artifact::{ClaimRow, ComparisonRow, PhaseRow, SummaryRow};
 use stats::Share;
 
 use crate::builds;
@@ -10,6 +10,7 @@ use crate::compare::{self, Rules, Side};
 use crate::config::Config;
 use crate::judge::{self, CaseVerdict};
 use crate::load::Run;
+use crate::phases::Phases;
 use crate::summarize::{Asked, CaseSummary, summarize};
 
 /// A run, summed up and judged.
@@ -26,6 +27,8 @@ pub struct Analysis {
     /// Engines that no case runs, with their times to build alone.
     pub builds: Vec<CaseSummary>,
     /// One a case, in the order of `run.cases`.
+    pub phases: Vec<Phases>,
+    /// One a case, in the order of `run.cases`.
     pub verdicts: Vec<CaseVerdict>,
     /// Every case against the baseline.
     pub comparison: Vec<ComparisonRow>,
@@ -38,14 +41,17 @@ impl Analysis {
     pub fn new(name: String, run: Run, config: Config) -> Self {
         let asked =
             Asked { percentiles: config.percentiles.0.clone(), confidence: config.confidence.0 };
-        let summaries: Vec<CaseSummary> =
+        let mut summaries: Vec<CaseSummary> =
             run.cases.iter().map(|case| summarize(case, &run.engines, &asked)).collect();
-        let verdicts: Vec<CaseVerdict> = run
-            .cases
-            .iter()
-            .zip(&summaries)
-            .map(|(case, summary)| judge::judge(&run, case, summary))
-            .collect();
+        let phases: Vec<Phases> = run.cases.iter().map(Phases::of).collect();
+        let mut verdicts = Vec::new();
+        for ((case, summary), phases) in run.cases.iter().zip(&mut summaries).zip(&phases) {
+            let judged = judge::judge(&run, case, summary, phases);
+            if let Some(reason) = &judged.withheld {
+                summary.withhold(reason);
+            }
+            verdicts.push(judged);
+        }
         let builds = builds::alone(&run.cases, &run.engines, &asked);
         let ground = Ground {
             run: &run,
@@ -55,13 +61,19 @@ impl Analysis {
         };
         let claims = config.claims.iter().map(|claim| claims::judge(claim, &ground)).collect();
         let comparison = against_baseline(&run, &summaries, &config);
-        Self { name, config, run, summaries, builds, verdicts, comparison, claims }
+        Self { name, config, run, summaries, builds, phases, verdicts, comparison, claims }
     }
 
     /// Rows of `summary.parquet`.
     pub fn summary_rows(&self) -> Vec<SummaryRow> {
         let all = self.summaries.iter().chain(&self.builds);
         all.flat_map(|summary| summary.rows.iter().cloned()).collect()
+    }
+
+    /// Rows of `phases.parquet`.
+    pub fn phase_rows(&self) -> Vec<PhaseRow> {
+        let pairs = self.run.cases.iter().zip(&self.phases);
+        pairs.flat_map(|(case, phases)| phases.rows(case)).collect()
     }
 
     /// The row of a case, a comparison and a metric against the baseline.

@@ -10,7 +10,7 @@ use pipeline::stage::{RunArgs, run};
 use crate::format::count;
 use crate::stage::AnalysisStage;
 use crate::verify::verify;
-use crate::{compare_command, export, import, quantiles_command};
+use crate::{compare_command, export, import, plan_command, quantiles_command, validate};
 
 /// Sums up, compares and reports what a run measured
 #[derive(Debug, Parser)]
@@ -36,6 +36,10 @@ enum Command {
     Export(export::To),
     /// Exact quantiles of a column of Parquet files
     Quantiles(quantiles_command::Arguments),
+    /// How long must I measure to resolve this percentile, or to find this difference?
+    Plan(plan_command::Arguments),
+    /// The statistical method against simulated runs whose truth is known
+    Validate(validate::Arguments),
 }
 
 #[derive(Args, Debug)]
@@ -56,6 +60,8 @@ pub fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Import(from) => import::execute(&from),
         Command::Export(to) => export::execute(&to),
         Command::Quantiles(args) => quantiles_command::execute(&args),
+        Command::Plan(args) => plan_command::execute(&args),
+        Command::Validate(args) => validate::execute(&args),
     }
 }
 

@@ -6,24 +6,22 @@
 use pipeline::Verdict;
 use pipeline::artifact::TelemetryRow;
 use stats::Confidence;
-use stats::drift::{Drift, Level, Segment, drift};
 use stats::interval::over_rounds;
 
-use crate::format::{change, count, duration, percent};
+use crate::format::{count, duration, percent};
 use crate::load::{Case, Run};
 use crate::metric::Metric;
+use crate::phases::Phases;
+use crate::steadiness;
 use crate::summarize::{CaseSummary, ROUNDS_FOR_SCOPE};
 
 /// Between-round standard deviation above which a case is UNSTABLE.
 const ROUND_SD: f64 = 0.01;
-/// Change over the steady part above which a case is UNSTABLE, when its sign is beyond doubt.
-const DRIFT: f64 = 0.005;
-/// Confidence of that doubt: a clean run is called drifting in one of a thousand.
-const DRIFT_CONFIDENCE: f64 = 0.999;
-/// Time without a reading after which the sampler counts as dead.
-const SILENCE_NS: i64 = 2_000_000_000;
-/// A device clock below this share of its median is a drop.
-const CLOCK_DROP: f64 = 0.95;
+/// Time without a reading after which the sampler counts as dead: below two seconds, so that a sampler which was
+/// dead for two is found wherever its last reading lies.
+const SILENCE_NS: i64 = 1_500_000_000;
+/// A device clock below this share of its median is a drop: half of the five percent that must be found.
+const CLOCK_DROP: f64 = 0.975;
 /// Bits of NVML's throttle reasons that slow the clock: power cap, slowdowns and power brake, but not
 /// idle, application clocks, sync boost or display clocks.
 const SLOWING: i64 = 0x04 | 0x08 | 0x20 | 0x40 | 0x80;
@@ -39,22 +37,25 @@ pub struct CaseVerdict {
     pub reasons: Vec<String>,
     /// Information that does not lower the verdict.
     pub notes: Vec<String>,
+    /// Why no interval is printed for what depends on compute; `None` when there are intervals.
+    pub withheld: Option<String>,
 }
 
 impl CaseVerdict {
-    fn lower(&mut self, verdict: Verdict, reason: String) {
+    pub(crate) fn lower(&mut self, verdict: Verdict, reason: String) {
         self.verdict = self.verdict.max(verdict);
         self.reasons.push(reason);
     }
 }
 
 /// Judges one case of a run.
-pub fn judge(run: &Run, case: &Case, summary: &CaseSummary) -> CaseVerdict {
+pub fn judge(run: &Run, case: &Case, summary: &CaseSummary, phases: &Phases) -> CaseVerdict {
     let mut judged = CaseVerdict {
         case: case.name.clone(),
         verdict: Verdict::Valid,
         reasons: Vec::new(),
         notes: Vec::new(),
+        withheld: None,
     };
     if let Some(reason) = case.skipped() {
         judged.verdict = Verdict::Skipped;
@@ -64,7 +65,7 @@ pub fn judge(run: &Run, case: &Case, summary: &CaseSummary) -> CaseVerdict {
     rounds_said(case, &mut judged);
     counts_agree(case, &mut judged);
     round_spread(summary, &mut judged);
-    steadiness(case, &mut judged);
+    steadiness::judge(case, phases, &mut judged);
     sensors(run, case, &mut judged);
     if case.streams() > 1 && !case.rounds.is_empty() {
         judged
@@ -72,6 +73,23 @@ pub fn judge(run: &Run, case: &Case, summary: &CaseSummary) -> CaseVerdict {
             .push("intervals overlap in time: compare throughput and response only".to_owned());
     }
     judged
+}
+
+/// Judges a case by its samples alone and takes the bounds that it must not have.
+pub(crate) fn of_case_alone(case: &Case, summary: &mut CaseSummary) -> Verdict {
+    let mut judged = CaseVerdict {
+        case: case.name.clone(),
+        verdict: Verdict::Valid,
+        reasons: Vec::new(),
+        notes: Vec::new(),
+        withheld: None,
+    };
+    round_spread(summary, &mut judged);
+    steadiness::judge(case, &Phases::of(case), &mut judged);
+    if let Some(reason) = &judged.withheld {
+        summary.withhold(reason);
+    }
+    judged.verdict
 }
 
 /// What the runner said of each round; the same words of several rounds once.
@@ -148,46 +166,6 @@ fn round_spread(summary: &CaseSummary, judged: &mut CaseVerdict) {
                 percent(spread),
                 values.len(),
                 percent(ROUND_SD)
-            ),
-        );
-    }
-}
-
-fn steadiness(case: &Case, judged: &mut CaseVerdict) {
-    let columns: Vec<(Vec<f64>, Vec<f64>)> = case
-        .rounds
-        .iter()
-        .map(|round| {
-            let times = round.steady.iter().map(|sample| sample.done_ns as f64 / 1e9);
-            let values = round.steady.iter().map(|sample| sample.compute_ns as f64);
-            (times.collect(), values.collect())
-        })
-        .collect();
-    let segments: Vec<Segment<'_>> =
-        columns.iter().map(|(times, values)| Segment { times, values }).collect();
-    let Some(confidence) = Confidence::new(DRIFT_CONFIDENCE) else { return };
-    let found = |level| drift(&segments, level, confidence).filter(|drift| drift.exceeds(DRIFT));
-    let within = found(Level::Own);
-    let over = if segments.len() > 1 { found(Level::Common) } else { None };
-    let words = |drift: Drift, over: &str, advice: &str| {
-        format!(
-            "compute drifts by {} over {over} ({} to {}), above {}; {advice}",
-            change(1.0 + drift.change),
-            change(1.0 + drift.lower),
-            change(1.0 + drift.upper),
-            percent(DRIFT)
-        )
-    };
-    if let Some(drift) = within {
-        judged.lower(Verdict::Unstable, words(drift, "each round", "give it a longer warm-up"));
-    }
-    if let Some(drift) = over {
-        judged.lower(
-            Verdict::Unstable,
-            words(
-                drift,
-                "the run",
-                "let the machine reach its temperature first, or fix the clocks",
             ),
         );
     }
@@ -283,10 +261,14 @@ pub fn ticks<'a>(case: &Case, rows: &'a [TelemetryRow]) -> Vec<&'a TelemetryRow>
     rows.iter().filter(|row| inside(row.at_ns)).collect()
 }
 
+/// The longest time without a reading that overlaps a span, also where it begins before or ends after it.
 fn longest_gap((start, end): (i64, i64), rows: &[TelemetryRow]) -> i64 {
-    let mut stamps: Vec<i64> =
-        rows.iter().map(|row| row.at_ns).filter(|at| (start..=end).contains(at)).collect();
-    stamps.extend([start, end]);
+    let mut stamps: Vec<i64> = rows.iter().map(|row| row.at_ns).collect();
+    stamps.sort_unstable();
+    let before = stamps.iter().copied().rfind(|&at| at <= start).unwrap_or(start);
+    let after = stamps.iter().copied().find(|&at| at >= end).unwrap_or(end);
+    stamps.retain(|at| (start..=end).contains(at));
+    stamps.extend([before, after]);
     stamps.sort_unstable();
     stamps.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
 }

@@ -89,6 +89,7 @@ fn write(context: &Context, analysis: &Analysis, exit: Exit) -> anyhow::Result<(
     artifact::write(run, &analysis.summary_rows(), &provenance)?;
     artifact::write(run, &analysis.comparison, &provenance)?;
     artifact::write(run, &analysis.claims, &provenance)?;
+    artifact::write(run, &analysis.phase_rows(), &provenance)?;
     // what the file says, so that a later reader makes the same report of it
     let stored = provenance_of(&run.artifact("summary"))?;
     remove_old_plots(context)?;

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use pipeline::Verdict;
 use pipeline::artifact::{EngineRow, SummaryRow};
-use stats::correlation::{effective_n, effective_n_above};
-use stats::interval::{of_mean, over_rounds};
+use stats::batch::{BatchMeans, overlapping};
+use stats::correlation::effective_n_above;
+use stats::interval::over_rounds;
 use stats::{Confidence, Estimator, Interval, Moments, Share, order};
 
 use crate::builds;
@@ -58,6 +59,19 @@ impl CaseSummary {
     /// The series of a quantity.
     pub fn series(&self, quantity: Quantity) -> Option<&Series> {
         self.series.iter().find(|series| series.quantity == quantity)
+    }
+
+    /// Takes the bounds of everything that depends on compute: the estimates stay.
+    pub(crate) fn withhold(&mut self, reason: &str) {
+        for row in &mut self.rows {
+            let family = row.metric.split('/').next().unwrap_or_default();
+            if matches!(family, "throughput" | "compute" | "latency" | "response") {
+                row.lower = None;
+                row.upper = None;
+                row.verdict = Verdict::Unstable;
+                row.reasons = vec![reason.to_owned()];
+            }
+        }
     }
 
     /// Values of a metric by round.
@@ -138,9 +152,10 @@ fn add_throughput(summary: &mut CaseSummary, case: &Case, asked: &Asked) {
     let all: Vec<&Completions> = completions.iter().collect();
     let Some((estimate, n)) = throughput(&all) else { return };
     let gaps: Vec<&[f64]> = completions.iter().map(|round| round.gaps.as_slice()).collect();
-    let cycles = effective_n(&gaps);
+    let cycles = overlapping(&gaps);
     let streams = completions.iter().map(|round| round.streams.len()).max().unwrap_or(1);
-    let within = interval_of_gaps(&gaps, cycles.n_effective, asked.confidence);
+    let within = cycles.map(|cycles| interval_of_gaps(&gaps, &cycles, asked.confidence));
+    let within = within.unwrap_or_default();
     let draft = Draft {
         estimate,
         within: Interval {
@@ -148,7 +163,7 @@ fn add_throughput(summary: &mut CaseSummary, case: &Case, asked: &Asked) {
             upper: within.upper.map(|ratio| estimate * ratio),
         },
         n,
-        n_effective: Some((cycles.n_effective * streams as f64).min(n as f64)),
+        n_effective: cycles.map(|cycles| (cycles.n_effective * streams as f64).min(n as f64)),
         estimator: "completed/window".to_owned(),
         missing: "too few inferences for an interval: measure longer".to_owned(),
     };
@@ -161,15 +176,13 @@ fn add_throughput(summary: &mut CaseSummary, case: &Case, asked: &Asked) {
 }
 
 /// Bounds of the rate relative to its estimate, from the interval of the mean gap between completions.
-fn interval_of_gaps(gaps: &[&[f64]], n_effective: f64, confidence: Confidence) -> Interval {
+fn interval_of_gaps(gaps: &[&[f64]], cycles: &BatchMeans, confidence: Confidence) -> Interval {
     let n: usize = gaps.iter().map(|round| round.len()).sum();
     let mean = gaps.iter().flat_map(|round| round.iter()).sum::<f64>() / n as f64;
-    let squares: f64 =
-        gaps.iter().flat_map(|round| round.iter()).map(|gap| (gap - mean) * (gap - mean)).sum();
-    if n < 2 || mean <= 0.0 {
+    if mean <= 0.0 {
         return Interval::default();
     }
-    let interval = of_mean(mean, (squares / (n as f64 - 1.0)).sqrt(), n_effective, confidence);
+    let interval = cycles.interval(mean, confidence);
     Interval {
         lower: interval.upper.map(|upper| mean / upper),
         upper: interval.lower.filter(|lower| *lower > 0.0).map(|lower| mean / lower),
@@ -184,7 +197,7 @@ fn add_moments(summary: &mut CaseSummary, series: &Series, asked: &Asked) {
         .map(|round| round.values.iter().map(|&value| value as f64).collect())
         .collect();
     let floats: Vec<&[f64]> = floats.iter().map(Vec::as_slice).collect();
-    let n_effective = effective_n(&floats).n_effective;
+    let means = overlapping(&floats);
     let time = |statistic| Metric::Time(series.quantity, statistic);
     let by_round = |pick: &dyn Fn(&Moments) -> Option<f64>| -> Vec<(i64, f64)> {
         let complete = series.rounds.iter().filter(|round| round.complete);
@@ -201,8 +214,10 @@ fn add_moments(summary: &mut CaseSummary, series: &Series, asked: &Asked) {
         missing: missing.to_owned(),
     };
     let mean = Draft {
-        within: of_mean(moments.mean, moments.sd, n_effective, asked.confidence),
-        n_effective: Some(n_effective),
+        within: means
+            .map(|means| means.interval(moments.mean, asked.confidence))
+            .unwrap_or_default(),
+        n_effective: means.map(|means| means.n_effective),
         ..draft(moments.mean, "mean", "too few samples for an interval: measure longer")
     };
     summary.push(time(Statistic::Mean), mean, by_round(&|m| Some(m.mean)), asked);

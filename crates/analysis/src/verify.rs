@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use pipeline::artifact::{self, ClaimRow, ComparisonRow, SummaryRow, provenance_of};
+use pipeline::artifact::{self, ClaimRow, ComparisonRow, PhaseRow, SummaryRow, provenance_of};
 use pipeline::{Exit, Fault, PipelineFile, RunDir};
 
 use crate::analyse::Analysis;
@@ -132,6 +132,8 @@ fn check_digests(run: &RunDir, manifest: &Manifest, verified: &mut Verified) -> 
 fn check_tables(run: &RunDir, analysis: &Analysis, verified: &mut Verified) -> anyhow::Result<()> {
     check_summary(&artifact::read(run)?, &analysis.summary_rows(), verified);
     check_comparison(&artifact::read(run)?, &analysis.comparison, verified);
+    let phases: Vec<PhaseRow> = artifact::read(run)?;
+    verified.compare(|| "phases.parquet".to_owned(), &phases, &analysis.phase_rows());
     let claims: Vec<ClaimRow> = artifact::read(run)?;
     verified.compare(|| "claims.parquet, rows".to_owned(), &claims.len(), &analysis.claims.len());
     for (found, derived) in claims.iter().zip(&analysis.claims) {

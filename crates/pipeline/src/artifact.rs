@@ -14,6 +14,8 @@
 //! | [`SummaryRow`] `summary` | analysis | case × metric |
 //! | [`ComparisonRow`] `comparison` | analysis | pair × metric |
 //! | [`ClaimRow`] `claims` | analysis | claim |
+//! | [`PhaseRow`] `phases` | analysis | label on samples of a case |
+//! | [`ValidationRow`] `validation` | analysis | line of the method's proof |
 //!
 //! Samples are columns, not rows: see [`crate::samples`]. Every file carries its schema version and
 //! its provenance in the Parquet key–value metadata; a reader refuses a newer version.
@@ -26,7 +28,7 @@ mod model;
 mod store;
 
 pub use build::{EngineRow, LayerRow};
-pub use judge::{ClaimRow, ComparisonRow, SummaryRow};
+pub use judge::{ClaimRow, ComparisonRow, PhaseRow, SummaryRow, ValidationRow};
 pub use layers::LayerErrorRow;
 pub use measure::{CaseRow, TelemetryRow};
 pub use model::{ModelRow, OperatorRow, ReferenceRow, VerifyRow};
@@ -128,6 +130,8 @@ mod tests {
             schema::<SummaryRow>(),
             schema::<ComparisonRow>(),
             schema::<ClaimRow>(),
+            schema::<PhaseRow>(),
+            schema::<ValidationRow>(),
         ];
         insta::assert_snapshot!(all.join("\n\n"));
     }

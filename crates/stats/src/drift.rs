@@ -16,7 +16,8 @@ pub struct Segment<'a> {
 /// Whether segments have a level of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// One line through all segments: drift of the machine over the run.
+    /// One line through all segments: drift of the machine over the run. Needs four segments, or one: with two or
+    /// three, levels that differ by chance cannot be told from a drift.
     Common,
     /// One slope, but a level for each segment: what warm-up left over in every round.
     Own,
@@ -45,6 +46,9 @@ impl Drift {
 /// Formula: slope = Σ(t − t̄)(x − x̄) ÷ Σ(t − t̄)², standard error s √τ ÷ √Σ(t − t̄)² with the residuals'
 /// correlation time τ (see [`effective_n`]). Assumes that the trend is near a straight line and that
 /// residuals are stationary (Draper and Smith, 1998; correlated errors as in Cochrane and Orcutt, 1949).
+/// Rounds have levels of their own that are no drift. So the error of a common line is at least the one that the k
+/// segments' means show by their scatter around it, with k − 2 degrees of freedom (a random effect of each cluster:
+/// Moulton, 1990).
 pub fn drift(segments: &[Segment<'_>], level: Level, confidence: Confidence) -> Option<Drift> {
     let n: usize = segments.iter().map(|segment| segment.values.len()).sum();
     if n < 8 {
@@ -81,12 +85,31 @@ pub fn drift(segments: &[Segment<'_>], level: Level, confidence: Confidence) -> 
     let residuals: Vec<&[f64]> = residuals.iter().map(Vec::as_slice).collect();
     let effective = effective_n(&residuals).n_effective;
     let rest: f64 = residuals.iter().flat_map(|part| part.iter()).map(|value| value * value).sum();
-    let df = (effective - 1.0 - segments.len() as f64).max(1.0);
-    let error = (rest / n as f64 / squares * n as f64 / effective).sqrt();
+    let mut df = (effective - 1.0 - segments.len() as f64).max(1.0);
+    let mut error = (rest / n as f64 / squares * n as f64 / effective).sqrt();
+    if level == Level::Common && segments.len() > 1 {
+        df = df.min(segments.len() as f64 - 2.0);
+        error = error.max(error_of_scatter(segments, slope, (mean_time, mean))?);
+    }
     let half = t_quantile(1.0 - confidence.tail(), df) * error;
     let scale = span(segments, level) / mean;
     let (a, b) = ((slope - half) * scale, (slope + half) * scale);
     Some(Drift { change: slope * scale, lower: a.min(b), upper: a.max(b) })
+}
+
+/// Standard error of a slope from how the segments' means lie around its line; `None` below four segments.
+fn error_of_scatter(segments: &[Segment<'_>], slope: f64, centre: (f64, f64)) -> Option<f64> {
+    if segments.len() < 4 {
+        return None;
+    }
+    let (mut scatter, mut squares) = (0.0, 0.0);
+    for segment in segments {
+        let time = average(segment.times) - centre.0;
+        let away = average(segment.values) - centre.1 - slope * time;
+        scatter += away * away;
+        squares += time * time;
+    }
+    Some((scatter / (segments.len() as f64 - 2.0) / squares).sqrt())
 }
 
 fn total(segments: &[Segment<'_>], pick: impl Fn(f64, f64) -> f64) -> f64 {

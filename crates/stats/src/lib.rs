@@ -1,4 +1,4 @@
-//! Pure numbers: quantiles, intervals, correlation, drift and comparison. No I/O, no Arrow, no unsafe.
+//! Pure numbers: quantiles, intervals, steadiness, levels, comparison and plans. No I/O, no Arrow, no unsafe.
 //!
 //! | module | question it answers |
 //! |---|---|
@@ -8,10 +8,18 @@
 //! | [`order`] | how far that quantile may be from the true one, and how many samples it takes to know |
 //! | [`correlation`] | how many independent samples tell as much as these |
 //! | [`indicator`] | the same for a share, from one bit a sample |
-//! | [`interval`] | how far a mean may be off, within a run and over rounds |
+//! | [`batch`] | how far a mean of dependent samples may be off |
+//! | [`interval`] | intervals, and the one over rounds |
+//! | [`steady`] | where the steady part begins, and where its level steps |
 //! | [`drift`] | does the steady part still move |
+//! | [`levels`] | at how many clocks did the processor run, and how often was each visited |
+//! | [`outlier`] | which samples stand far from the rest |
 //! | [`compare`] | is one mode faster than another by more than a margin |
+//! | [`plan`] | how many rounds and samples does it take |
 //! | [`special`] | the distribution functions behind them |
+//!
+//! Each function names its source and what it assumes; `analysis validate` measures on simulated data whether what
+//! they promise holds.
 //!
 //! Every result is a function of its arguments alone, to the last bit and on every platform: sums run
 //! in a fixed order, and logarithms and exponentials come from `libm`, not from the operating system.
@@ -19,6 +27,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod batch;
 pub mod compare;
 pub mod correlation;
 pub mod drift;
@@ -26,11 +35,17 @@ pub mod ecdf;
 pub mod fairness;
 pub mod indicator;
 pub mod interval;
+pub mod levels;
 pub mod moments;
 pub mod order;
+pub mod outlier;
+pub mod plan;
 pub mod quantile;
 pub mod selection;
+#[cfg(test)]
+mod simulated;
 pub mod special;
+pub mod steady;
 
 pub use compare::{Direction, Judgement, Ratio};
 pub use interval::{Confidence, Interval};

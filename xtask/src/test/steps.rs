@@ -42,7 +42,7 @@ impl State {
 type Step = fn(&mut State) -> anyhow::Result<Outcome>;
 
 /// The steps in their order: what is quick and often broken comes first.
-pub(super) const STEPS: [(&str, Step); 17] = [
+pub(super) const STEPS: [(&str, Step); 18] = [
     ("format", |state| cargo(state, &["fmt", "--all", "--check"])),
     ("lints", |state| {
         cargo(
@@ -63,6 +63,7 @@ pub(super) const STEPS: [(&str, Step); 17] = [
     ("models of others", models),
     ("figures of the report, derived again", verify),
     ("the report in a browser", page),
+    ("statistical method on simulated truth", method),
     ("notebook", notebook),
     ("pipeline files", pipeline_files),
 ];
@@ -182,6 +183,12 @@ fn page(state: &mut State) -> anyhow::Result<Outcome> {
     }
     let status = program(state, "xtask")?.args(["measure", "page"]).arg(run).status()?;
     Ok(judged(status.success(), || format!("measure page ended with {status}")))
+}
+
+/// The short form of `xtask validate`: a wrong formula does not get through it.
+fn method(state: &mut State) -> anyhow::Result<Outcome> {
+    let status = program(state, "analysis")?.args(["validate", "--quick"]).status()?;
+    Ok(judged(status.success(), || format!("analysis validate ended with {status}")))
 }
 
 fn notebook(state: &mut State) -> anyhow::Result<Outcome> {

@@ -142,3 +142,98 @@ impl Artifact for ClaimRow {
         ("reasons", Column::Texts),
     ];
 }
+
+/// A label on samples of a case. Labels never delete a sample: every figure of `summary` is of all of them.
+///
+/// | label | what has it | `value` |
+/// |---|---|---|
+/// | `settling` | samples before a round is steady, after the configured warm-up | mean compute time |
+/// | `steady` | from there to the next step or the end of the round | mean compute time |
+/// | `level` | samples at one of several clock levels, of the whole case | median compute time |
+/// | `visit` | one stretch at a level that was visited too rarely for an interval | that of the level |
+/// | `severe-outlier` | samples beyond Tukey's outer fences, of the whole case | slowest compute time |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhaseRow {
+    /// Name of the mode.
+    pub case: String,
+    /// From 0; null for labels of the whole case.
+    pub round: Option<i64>,
+    /// See above.
+    pub label: String,
+    /// Host stamp of the first issue that it covers.
+    pub from_ns: Option<i64>,
+    /// Host stamp of the last completion that it covers.
+    pub to_ns: Option<i64>,
+    /// Samples.
+    pub n: i64,
+    /// A compute time in ns, see above.
+    pub value: f64,
+    /// Share of the round's samples, or of the case's.
+    pub share: f64,
+    /// Stretches of a level.
+    pub visits: Option<i64>,
+    /// Difference from the phase before, in standard errors.
+    pub errors: Option<f64>,
+}
+
+impl Artifact for PhaseRow {
+    const NAME: &'static str = "phases";
+    const WRITER: &'static str = "analysis";
+    const COLUMNS: &'static [(&'static str, Column)] = &[
+        ("case", Column::Text),
+        ("round", Column::IntOrNull),
+        ("label", Column::Text),
+        ("from_ns", Column::IntOrNull),
+        ("to_ns", Column::IntOrNull),
+        ("n", Column::Int),
+        ("value", Column::Real),
+        ("share", Column::Real),
+        ("visits", Column::IntOrNull),
+        ("errors", Column::RealOrNull),
+    ];
+}
+
+/// One line of the proof of the statistical method on simulated data (`analysis validate`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ValidationRow {
+    /// What is promised, or what is looked at.
+    pub claim: String,
+    /// The simulated machine and what was planted.
+    pub setting: String,
+    /// Metric, or the rule of a peer.
+    pub metric: String,
+    /// `claim`, `peer` or `curve`.
+    pub kind: String,
+    /// Place on a curve.
+    pub x: Option<f64>,
+    /// Share of trials.
+    pub figure: f64,
+    /// Its Monte Carlo standard error.
+    pub error: f64,
+    /// Trials.
+    pub trials: i64,
+    /// The figure must be at least this.
+    pub low: Option<f64>,
+    /// The figure must be at most this.
+    pub high: Option<f64>,
+    /// `HOLDS` or `FAILS` for a claim, else empty.
+    pub verdict: String,
+}
+
+impl Artifact for ValidationRow {
+    const NAME: &'static str = "validation";
+    const WRITER: &'static str = "analysis";
+    const COLUMNS: &'static [(&'static str, Column)] = &[
+        ("claim", Column::Text),
+        ("setting", Column::Text),
+        ("metric", Column::Text),
+        ("kind", Column::Text),
+        ("x", Column::RealOrNull),
+        ("figure", Column::Real),
+        ("error", Column::Real),
+        ("trials", Column::Int),
+        ("low", Column::RealOrNull),
+        ("high", Column::RealOrNull),
+        ("verdict", Column::Text),
+    ];
+}
