@@ -12,6 +12,7 @@ use crate::judge::{self, CaseVerdict};
 use crate::load::Run;
 use crate::phases::Phases;
 use crate::summarize::{Asked, CaseSummary, summarize};
+use crate::workers;
 
 /// A run, summed up and judged.
 #[derive(Debug)]
@@ -41,16 +42,16 @@ impl Analysis {
     pub fn new(name: String, run: Run, config: Config) -> Self {
         let asked =
             Asked { percentiles: config.percentiles.0.clone(), confidence: config.confidence.0 };
-        let mut summaries: Vec<CaseSummary> =
-            run.cases.iter().map(|case| summarize(case, &run.engines, &asked)).collect();
-        let phases: Vec<Phases> = run.cases.iter().map(Phases::of).collect();
-        let mut verdicts = Vec::new();
-        for ((case, summary), phases) in run.cases.iter().zip(&mut summaries).zip(&phases) {
-            let judged = judge::judge(&run, case, summary, phases);
+        let mut summaries =
+            workers::map(&run.cases, |case| summarize(case, &run.engines, &asked));
+        let phases: Vec<Phases> = workers::map(&run.cases, Phases::of);
+        let places: Vec<usize> = (0..run.cases.len()).collect();
+        let judge = |&k: &usize| judge::judge(&run, &run.cases[k], &summaries[k], &phases[k]);
+        let verdicts: Vec<CaseVerdict> = workers::map(&places, judge);
+        for (summary, judged) in summaries.iter_mut().zip(&verdicts) {
             if let Some(reason) = &judged.withheld {
                 summary.withhold(reason);
             }
-            verdicts.push(judged);
         }
         let builds = builds::alone(&run.cases, &run.engines, &asked);
         let ground = Ground {

@@ -12,7 +12,9 @@ use pipeline::{Fault, PipelineFile, Provenance, RunDir, Verdict};
 use stats::Estimator;
 
 use crate::import::BACKEND;
+use crate::memory;
 use crate::metric::Quantity;
+use crate::workers::each;
 
 /// Everything that was measured.
 #[derive(Debug)]
@@ -120,7 +122,7 @@ impl Case {
 ///
 /// # Errors
 /// Exit 2 when there is neither `cases.parquet` nor a sample, unless the pipeline builds engines and runs none;
-/// and when a file is damaged or newer.
+/// and when a file is damaged or newer; exit 4 when memory is too small for its samples.
 pub fn load(dir: &RunDir, baseline: &str) -> anyhow::Result<Run> {
     let names = names_of_samples(dir);
     let cases_path = dir.artifact(CaseRow::NAME);
@@ -138,14 +140,19 @@ pub fn load(dir: &RunDir, baseline: &str) -> anyhow::Result<Run> {
         (Vec::new(), Provenance::default())
     };
     let mut grouped: BTreeMap<String, Vec<CaseRow>> =
-        names.into_iter().map(|name| (name, Vec::new())).collect();
+        names.iter().map(|name| (name.clone(), Vec::new())).collect();
     for row in rows {
         grouped.entry(row.case.clone()).or_default().push(row);
     }
     let rounds = grouped.values().map(Vec::len).max().unwrap_or(0);
+    let grouped: Vec<(String, Vec<CaseRow>)> = grouped.into_iter().collect();
+    memory::enough_for(dir, &names)?;
+    let loaded = each(grouped.len(), |k| {
+        let (name, rows) = &grouped[k];
+        load_case(dir, name.clone(), names.contains(name), rows.clone())
+    })?;
     let mut cases = Vec::new();
-    for (name, rows) in grouped {
-        let case = load_case(dir, name, rows)?;
+    for case in loaded {
         interrupted.extend(interruptions(&case, rounds));
         cases.push(case);
     }
@@ -216,10 +223,14 @@ pub(crate) fn case_of_part(stem: &str) -> Option<&str> {
     (digits(part) && digits(round)).then_some(case)
 }
 
-fn load_case(dir: &RunDir, name: String, mut rows: Vec<CaseRow>) -> anyhow::Result<Case> {
+fn load_case(
+    dir: &RunDir,
+    name: String,
+    has_file: bool,
+    mut rows: Vec<CaseRow>,
+) -> anyhow::Result<Case> {
     rows.sort_by_key(|row| row.round);
     let measured = rows.iter().any(|row| row.n > 0 || row.n_warm_up > 0);
-    let has_file = names_of_samples(dir).contains(&name);
     let samples = if has_file {
         samples::read(dir, &name)?
     } else if measured {

@@ -14,7 +14,6 @@ mod intervals;
 mod number;
 mod scan;
 mod select;
-mod workers;
 
 use std::path::PathBuf;
 

@@ -5,24 +5,25 @@
 //! [`compact`] joins the parts when the case ends. Rows of a file are sorted by round, stream and seq.
 //! Integers are delta-coded: neighbouring stamps differ by little (measured in METHODOLOGY.md).
 
+mod write;
+
+pub use write::{Sink, write, write_stream};
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::array::{Array, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::{Compression, Encoding};
-use parquet::file::properties::WriterProperties;
-use parquet::schema::types::ColumnPath;
 
-use crate::artifact::{check_version, key_values};
+use crate::artifact::check_version;
 use crate::fault::Fault;
 use crate::files;
 use crate::provenance::Provenance;
 use crate::run_dir::RunDir;
+use write::{batch, write_batch};
 
 /// Name of the artifact in the footer.
 pub const NAME: &str = "samples";
@@ -114,115 +115,9 @@ pub fn schema() -> SchemaRef {
     ]))
 }
 
-fn batch(case: &str, samples: &[Sample]) -> anyhow::Result<RecordBatch> {
-    let required = |get: fn(&Sample) -> i64| -> Arc<dyn Array> {
-        Arc::new(Int64Array::from_iter_values(samples.iter().map(get)))
-    };
-    let optional = |get: fn(&Sample) -> Option<i64>| -> Arc<dyn Array> {
-        Arc::new(samples.iter().map(get).collect::<Int64Array>())
-    };
-    let text = |get: &dyn Fn(&Sample) -> &'static str| -> Arc<dyn Array> {
-        Arc::new(StringArray::from_iter_values(samples.iter().map(get)))
-    };
-    let cases: Arc<dyn Array> =
-        Arc::new(StringArray::from_iter_values(samples.iter().map(|_| case)));
-    let columns = vec![
-        cases,
-        required(|s| s.round),
-        required(|s| s.stream),
-        required(|s| s.seq),
-        text(&|s| s.phase.as_str()),
-        required(|s| s.issue_ns),
-        optional(|s| s.enqueue_ns),
-        optional(|s| s.h2d_ns),
-        required(|s| s.compute_ns),
-        optional(|s| s.d2h_ns),
-        optional(|s| s.start_ns),
-        required(|s| s.done_ns),
-        optional(|s| s.scheduled_ns),
-    ];
-    Ok(RecordBatch::try_new(schema(), columns)?)
-}
-
-fn properties(provenance: &Provenance) -> WriterProperties {
-    let mut builder = WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
-        .set_key_value_metadata(Some(key_values(NAME, VERSION, provenance)));
-    for (name, _) in INTEGERS {
-        let column = ColumnPath::from(name);
-        builder = builder
-            .set_column_dictionary_enabled(column.clone(), false)
-            .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
-    }
-    builder.build()
-}
-
 /// Where part `k` of a round of a case is written while it is measured.
 pub fn part_path(run: &RunDir, case: &str, round: u32, k: u32) -> PathBuf {
     run.samples().join(format!("{case}-r{round}-{k:04}.parquet"))
-}
-
-/// Writes samples of one case atomically. They are sorted in place first.
-pub fn write(
-    path: &Path,
-    case: &str,
-    samples: &mut [Sample],
-    provenance: &Provenance,
-) -> anyhow::Result<()> {
-    samples.sort_unstable_by_key(|s| (s.round, s.stream, s.seq));
-    let batch = batch(case, samples)?;
-    files::write_atomic_with::<anyhow::Error>(path, |file| write_batch(file, &batch, provenance))
-        .with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// Writes samples of one case atomically, batch by batch as `fill` gives them: for traces that memory does not hold.
-///
-/// # Errors
-/// What `fill` says; rows that are not in the order of round, stream and seq.
-pub fn write_stream(
-    path: &Path,
-    case: &str,
-    provenance: &Provenance,
-    fill: impl FnOnce(&mut Sink<'_>) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    files::write_atomic_with::<anyhow::Error>(path, |file| {
-        let writer = ArrowWriter::try_new(file, schema(), Some(properties(provenance)))?;
-        let mut sink = Sink { case, writer, last: None };
-        fill(&mut sink)?;
-        sink.writer.close()?;
-        Ok(())
-    })
-    .with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// Where [`write_stream`] takes rows.
-pub struct Sink<'a> {
-    case: &'a str,
-    writer: ArrowWriter<&'a mut File>,
-    last: Option<(i64, i64, i64)>,
-}
-
-impl Sink<'_> {
-    /// Adds rows that follow those before in the order of round, stream and seq.
-    pub fn add(&mut self, samples: &[Sample]) -> anyhow::Result<()> {
-        for sample in samples {
-            let place = (sample.round, sample.stream, sample.seq);
-            anyhow::ensure!(self.last < Some(place), "{place:?} does not follow {:?}", self.last);
-            self.last = Some(place);
-        }
-        Ok(self.writer.write(&batch(self.case, samples)?)?)
-    }
-}
-
-fn write_batch(
-    file: &mut File,
-    batch: &RecordBatch,
-    provenance: &Provenance,
-) -> anyhow::Result<()> {
-    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties(provenance)))?;
-    writer.write(batch)?;
-    writer.close()?;
-    Ok(())
 }
 
 /// Joins the parts of a case into `samples/<case>.parquet` and removes them.
@@ -255,12 +150,8 @@ pub fn compact(
     fs::rename(&joined, &target).with_context(|| format!("cannot write {}", target.display()))
 }
 
-/// All samples of one case, sorted by round, stream and seq; parts of an interrupted run included.
-///
-/// # Errors
-/// Exit 2 when there is no file for the case. A case that failed before its first sample has a file
-/// without rows.
-pub fn read(run: &RunDir, case: &str) -> anyhow::Result<Vec<Sample>> {
+/// The files of one case: the whole one, or parts of an interrupted run.
+fn files_of(run: &RunDir, case: &str) -> anyhow::Result<Vec<PathBuf>> {
     let whole = run.samples_of(case);
     let joined = files::part_path(&whole);
     let mut there = parts_of(run, case);
@@ -274,6 +165,34 @@ pub fn read(run: &RunDir, case: &str) -> anyhow::Result<Vec<Sample>> {
         }
         there.push(joined);
     }
+    Ok(there)
+}
+
+/// How many samples of one case there are, as the footers tell.
+///
+/// # Errors
+/// As [`read`].
+pub fn rows(run: &RunDir, case: &str) -> anyhow::Result<u64> {
+    let of_file = |path: &PathBuf| {
+        let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file);
+        let builder = builder.map_err(|error| incomplete(path).because(error))?;
+        Ok(builder.metadata().file_metadata().num_rows().max(0) as u64)
+    };
+    files_of(run, case)?.iter().map(of_file).sum()
+}
+
+fn incomplete(path: &Path) -> Fault {
+    Fault::config(format!("{} is not a complete Parquet file", path.display()))
+}
+
+/// All samples of one case, sorted by round, stream and seq; parts of an interrupted run included.
+///
+/// # Errors
+/// Exit 2 when there is no file for the case. A case that failed before its first sample has a file
+/// without rows.
+pub fn read(run: &RunDir, case: &str) -> anyhow::Result<Vec<Sample>> {
+    let there = files_of(run, case)?;
     let mut samples = Vec::new();
     for file in &there {
         samples.append(&mut read_file(file)?.1);
@@ -302,9 +221,8 @@ fn parts_of(run: &RunDir, case: &str) -> Vec<PathBuf> {
 pub fn read_file(path: &Path) -> anyhow::Result<(String, Vec<Sample>)> {
     let what = || format!("cannot read {}", path.display());
     let file = File::open(path).with_context(what)?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| {
-        Fault::config(format!("{} is not a complete Parquet file", path.display())).because(error)
-    })?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file)
+        .map_err(|error| incomplete(path).because(error))?;
     let metadata =
         builder.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default();
     check_version(path, &metadata, NAME, VERSION)?;
@@ -411,8 +329,10 @@ mod tests {
         expected.sort_unstable_by_key(|s| (s.round, s.stream, s.seq));
         // as a killed run leaves them
         assert_eq!(read(&run, "streams-2").unwrap(), expected);
+        assert_eq!(rows(&run, "streams-2").unwrap(), 600);
         compact(&run, "streams-2", &parts, &provenance).unwrap();
         assert_eq!(read(&run, "streams-2").unwrap(), expected);
+        assert_eq!(rows(&run, "streams-2").unwrap(), 600);
         assert!(parts.iter().all(|part| !part.exists()));
     }
 

@@ -126,9 +126,9 @@ pub fn png(scene: &Scene) -> Result<Vec<u8>, png::EncodingError> {
     let mut encoder = png::Encoder::new(&mut file, width, height);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
-    // flat colours: filters only stand in the way
+    // flat colours: filters only stand in the way, and the best compression takes twice the time for 5 % of the size
     encoder.set_filter(png::FilterType::NoFilter);
-    encoder.set_compression(png::Compression::Best);
+    encoder.set_compression(png::Compression::Default);
     // twice the pixels on twice the inches: 144 dpi
     encoder.set_pixel_dims(Some(png::PixelDimensions {
         xppu: 5669,

@@ -10,7 +10,7 @@ use pipeline::Fault;
 use pipeline::config::did_you_mean;
 
 use super::Query;
-use super::workers::each;
+use crate::workers::each;
 
 /// Columns that tell series of one file apart: rounds follow each other, streams of a round run side by side.
 pub(super) const SERIES: [&str; 2] = ["round", "stream"];

@@ -12,7 +12,7 @@ use stats::{Confidence, Estimator, Share, order};
 
 use super::scan::{Rows, Scan};
 use super::select::{Found, Groups, settle};
-use super::workers::each;
+use crate::workers::each;
 
 /// The interval of one quantile.
 #[derive(Clone, Copy, Debug, PartialEq)]

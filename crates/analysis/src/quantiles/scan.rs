@@ -16,7 +16,7 @@ use pipeline::Fault;
 use super::Query;
 use super::dataset::{DataFile, Dataset, Kind, SERIES, Unit, in_path, open};
 use super::number::key_of;
-use super::workers::spread;
+use crate::workers::spread;
 
 /// Rows of a batch: its values stay in the second cache.
 const BATCH: usize = 1 << 15;

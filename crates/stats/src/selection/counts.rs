@@ -28,6 +28,9 @@ impl Side {
         Self { n: 0, min: i64::MAX, max: i64::MIN, values: Some(Vec::new()) }
     }
 
+    // rare, and out of the way of the loop that counts
+    #[cold]
+    #[inline(never)]
     fn add(&mut self, value: i64, most: usize) {
         self.n += 1;
         self.min = self.min.min(value);

@@ -48,17 +48,15 @@ impl Plan {
     /// and coarse elsewhere. Each quantile gets at most `bins` fine ranges.
     ///
     /// The region of a quantile covers four standard errors of its share on each side, with values counted as 25
-    /// times fewer; the domain covers all regions, but not the utmost 0.125 % on either side.
+    /// times fewer; the domain leaves out the utmost 0.125 % on either side.
     /// A wrong guess costs another pass, never a wrong answer.
     pub fn around(values: &[i64], shares: &[Share], bins: usize) -> Self {
         let mut sorted = values.to_vec();
         sorted.sort_unstable();
-        let Some((least, most)) = inner(&sorted) else { return Self::flat((0, 0), bins) };
-        let clip = |(first, last): (i64, i64)| (first.clamp(least, most), last.clamp(least, most));
+        let Some((low, high)) = inner(&sorted) else { return Self::flat((0, 0), bins) };
+        let clip = |(first, last): (i64, i64)| (first.clamp(low, high), last.clamp(low, high));
         let regions: Vec<(i64, i64)> =
             shares.iter().filter_map(|&share| region(&sorted, share)).map(clip).collect();
-        let low = regions.iter().map(|region| region.0).min().unwrap_or(least);
-        let high = regions.iter().map(|region| region.1).max().unwrap_or(most);
         let most_beyond = MOST_BEYOND.min(2 * bins);
         if span(low, high) < (FLAT * bins) as u64 {
             return Self { most_beyond, ..Self::flat((low, high), FLAT * bins) };

@@ -5,12 +5,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 /// Threads for `work` pieces.
-pub(super) fn threads(work: usize) -> usize {
+pub(crate) fn threads(work: usize) -> usize {
     thread::available_parallelism().map_or(1, usize::from).min(work).max(1)
 }
 
+/// What `work` makes of each item, in their order.
+pub(crate) fn map<T: Sync, U: Send>(items: &[T], work: impl Fn(&T) -> U + Sync) -> Vec<U> {
+    // work that cannot fail gives a state for each thread
+    each(items.len(), |k| Ok(work(&items[k]))).unwrap_or_default()
+}
+
 /// Does `work(0..n)` and returns what each gave.
-pub(super) fn each<T: Send>(
+pub(crate) fn each<T: Send>(
     n: usize,
     work: impl Fn(usize) -> anyhow::Result<T> + Sync,
 ) -> anyhow::Result<Vec<T>> {
@@ -27,7 +33,7 @@ pub(super) fn each<T: Send>(
 ///
 /// # Errors
 /// The error of the first piece that failed; later pieces are not begun then.
-pub(super) fn spread<S: Send>(
+pub(crate) fn spread<S: Send>(
     n: usize,
     state: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, usize) -> anyhow::Result<()> + Sync,
