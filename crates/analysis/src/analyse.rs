@@ -42,8 +42,7 @@ impl Analysis {
     pub fn new(name: String, run: Run, config: Config) -> Self {
         let asked =
             Asked { percentiles: config.percentiles.0.clone(), confidence: config.confidence.0 };
-        let mut summaries =
-            workers::map(&run.cases, |case| summarize(case, &run.engines, &asked));
+        let mut summaries = workers::map(&run.cases, |case| summarize(case, &run.engines, &asked));
         let phases: Vec<Phases> = workers::map(&run.cases, Phases::of);
         let places: Vec<usize> = (0..run.cases.len()).collect();
         let judge = |&k: &usize| judge::judge(&run, &run.cases[k], &summaries[k], &phases[k]);

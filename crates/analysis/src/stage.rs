@@ -11,6 +11,7 @@ use crate::load::load;
 use crate::manifest::Manifest;
 use crate::render::render;
 use crate::report::terminal;
+use crate::workers;
 
 /// Stage 4.
 #[derive(Debug)]
@@ -93,11 +94,12 @@ fn write(context: &Context, analysis: &Analysis, exit: Exit) -> anyhow::Result<(
     // what the file says, so that a later reader makes the same report of it
     let stored = provenance_of(&run.artifact("summary"))?;
     remove_old_plots(context)?;
-    for file in render(analysis, &stored)? {
-        let path = run.path().join(&file.path);
-        files::write_atomic(&path, &file.bytes)
-            .with_context(|| format!("cannot write {}", path.display()))?;
-    }
+    let rendered = render(analysis, &stored)?;
+    workers::waiting(rendered.len(), |k| {
+        let path = run.path().join(&rendered[k].path);
+        files::write_atomic(&path, &rendered[k].bytes)
+            .with_context(|| format!("cannot write {}", path.display()))
+    })?;
     let manifest = Manifest::of(run, &analysis.name, exit, &provenance)?;
     let path = run.manifest();
     files::write_atomic(&path, manifest.to_json()?.as_bytes())

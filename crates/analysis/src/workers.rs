@@ -4,15 +4,25 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-/// Threads for `work` pieces.
-pub(crate) fn threads(work: usize) -> usize {
-    thread::available_parallelism().map_or(1, usize::from).min(work).max(1)
+/// Files that are synced at the same time: a journal commits them together, and one by one each waits its turn.
+const WRITERS: usize = 16;
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// What `work` makes of each item, in their order.
 pub(crate) fn map<T: Sync, U: Send>(items: &[T], work: impl Fn(&T) -> U + Sync) -> Vec<U> {
     // work that cannot fail gives a state for each thread
     each(items.len(), |k| Ok(work(&items[k]))).unwrap_or_default()
+}
+
+/// Does work that waits for a disk and not for a processor.
+pub(crate) fn waiting(
+    n: usize,
+    work: impl Fn(usize) -> anyhow::Result<()> + Sync,
+) -> anyhow::Result<()> {
+    spread_over(WRITERS, n, || (), |(), k| work(k)).map(drop)
 }
 
 /// Does `work(0..n)` and returns what each gave.
@@ -38,6 +48,15 @@ pub(crate) fn spread<S: Send>(
     state: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, usize) -> anyhow::Result<()> + Sync,
 ) -> anyhow::Result<Vec<S>> {
+    spread_over(processors(), n, state, work)
+}
+
+fn spread_over<S: Send>(
+    threads: usize,
+    n: usize,
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, usize) -> anyhow::Result<()> + Sync,
+) -> anyhow::Result<Vec<S>> {
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     let failed: Mutex<Option<(usize, anyhow::Error)>> = Mutex::new(None);
@@ -59,7 +78,7 @@ pub(crate) fn spread<S: Send>(
         own
     };
     let states = thread::scope(|scope| {
-        let workers: Vec<_> = (1..threads(n)).map(|_| scope.spawn(run)).collect();
+        let workers: Vec<_> = (1..threads.min(n)).map(|_| scope.spawn(run)).collect();
         let mut states = vec![run()];
         for worker in workers {
             states.push(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));

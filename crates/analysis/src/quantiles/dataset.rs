@@ -190,7 +190,9 @@ pub(super) fn open(path: &Path, coded: &[&str]) -> anyhow::Result<(File, ArrowRe
     let incomplete = |error| {
         Fault::config(format!("{} is not a complete Parquet file", path.display())).because(error)
     };
-    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new());
+    // the types of Parquet are enough, and what Arrow adds to them costs more than the rest of the footer
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let metadata = ArrowReaderMetadata::load(&file, options);
     let metadata = metadata.map_err(incomplete)?;
     let is_coded = |field: &Field| {
         *field.data_type() == DataType::Utf8 && coded.contains(&field.name().as_str())

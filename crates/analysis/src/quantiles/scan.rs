@@ -102,7 +102,10 @@ impl<'a> Scan<'a> {
             builder = builder.with_limit(limit);
         }
         let names = self.names(data);
-        let mut reader = builder.with_batch_size(BATCH.min(limit)).build().with_context(what)?;
+        // room is made for a whole batch, which thousands of small files do not need
+        let rows = usize::try_from(self.dataset.rows(self.dataset.units[unit])).unwrap_or(BATCH);
+        let size = BATCH.min(limit).min(rows.max(1));
+        let mut reader = builder.with_batch_size(size).build().with_context(what)?;
         while let Some(batch) = guarded(|| reader.next(), &data.path)? {
             self.batch(&batch, &names, unit, visit)?;
         }
