@@ -236,5 +236,14 @@ fn json(run: &Path, ended: &Ended) -> serde_json::Value {
         })
     };
     let stages: Vec<serde_json::Value> = ended.results.iter().map(stage).collect();
-    serde_json::json!({"run": run, "exit": ended.exit, "stages": stages})
+    let mut line = serde_json::json!({"run": run, "exit": ended.exit, "stages": stages});
+    let analysed = ended.results.iter().any(|r| r.name == "analysis" && matches!(r.exit, 0 | 5));
+    if analysed && ended.phase == Phase::Work {
+        let text = std::fs::read_to_string(run.join("manifest.json")).unwrap_or_default();
+        let manifest: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        for key in ["verdicts", "claims"] {
+            line[key] = manifest[key].clone();
+        }
+    }
+    line
 }

@@ -1,9 +1,10 @@
 //! A run and its questions → every row that stage 4 writes. Pure.
 
 use pipeline::Verdict;
-use pipeline::artifact::{ClaimRow, ComparisonRow, PhaseRow, SummaryRow};
+use pipeline::artifact::{ClaimRow, ComparisonRow, PhaseRow, SummaryRow, VerdictRow};
 use stats::Share;
 
+use crate::advice;
 use crate::builds;
 use crate::claims::{self, Ground};
 use crate::compare::{self, Rules, Side};
@@ -60,7 +61,7 @@ impl Analysis {
             confidence: asked.confidence,
         };
         let claims = config.claims.iter().map(|claim| claims::judge(claim, &ground)).collect();
-        let comparison = against_baseline(&run, &summaries, &config);
+        let comparison = against_baseline(&run, &summaries, &verdicts, &config);
         Self { name, config, run, summaries, builds, phases, verdicts, comparison, claims }
     }
 
@@ -76,9 +77,26 @@ impl Analysis {
         pairs.flat_map(|(case, phases)| phases.rows(case)).collect()
     }
 
+    /// Rows of `verdicts.parquet`.
+    pub fn verdict_rows(&self) -> Vec<VerdictRow> {
+        let row = |judged: &CaseVerdict| VerdictRow {
+            case: judged.case.clone(),
+            verdict: judged.verdict,
+            reasons: judged.reasons.clone(),
+            next: advice::next(judged.verdict).map(str::to_owned),
+            notes: judged.notes.clone(),
+        };
+        self.verdicts.iter().map(row).collect()
+    }
+
     /// The row of a case, a comparison and a metric against the baseline.
     pub fn comparison_of(&self, case: &str, metric: &str) -> Option<&ComparisonRow> {
         self.comparison.iter().find(|row| row.case == case && row.metric == metric)
+    }
+
+    /// Every case that has samples, for comparisons.
+    pub fn sides(&self) -> Vec<Side<'_>> {
+        sides(&self.run, &self.summaries, &self.verdicts)
     }
 
     /// The percentile that stands for the tail: p99 when it was asked for, else the highest.
@@ -116,19 +134,29 @@ impl Analysis {
     }
 }
 
-fn against_baseline(run: &Run, summaries: &[CaseSummary], config: &Config) -> Vec<ComparisonRow> {
+fn sides<'a>(
+    run: &'a Run,
+    summaries: &'a [CaseSummary],
+    verdicts: &'a [CaseVerdict],
+) -> Vec<Side<'a>> {
+    let all = run.cases.iter().zip(summaries).zip(verdicts);
+    all.filter(|((case, _), _)| !case.rounds.is_empty())
+        .map(|((case, summary), verdict)| Side { case, summary, verdict })
+        .collect()
+}
+
+fn against_baseline(
+    run: &Run,
+    summaries: &[CaseSummary],
+    verdicts: &[CaseVerdict],
+    config: &Config,
+) -> Vec<ComparisonRow> {
     let rules = Rules {
         percentiles: config.percentiles.0.clone(),
         margin: config.margin.get(),
         confidence: config.confidence.0,
     };
-    let sides: Vec<Side<'_>> = run
-        .cases
-        .iter()
-        .zip(summaries)
-        .filter(|(case, _)| !case.rounds.is_empty())
-        .map(|(case, summary)| Side { case, summary })
-        .collect();
+    let sides = sides(run, summaries, verdicts);
     let baseline = config.baseline.as_str();
     let Some(&base) = sides.iter().find(|side| side.case.name == baseline) else {
         return Vec::new();
@@ -136,6 +164,6 @@ fn against_baseline(run: &Run, summaries: &[CaseSummary], config: &Config) -> Ve
     sides
         .iter()
         .filter(|side| side.case.name != baseline)
-        .flat_map(|&side| compare::compare(side, base, &rules))
+        .flat_map(|&side| compare::compare(side, base, &sides, &rules))
         .collect()
 }

@@ -26,7 +26,7 @@ enum Command {
     Run(RunArgs),
     /// Derive every number of a run folder again and compare bit for bit
     Verify(VerifyArgs),
-    /// Compare two cases of one run: exit 0 same or faster, 6 slower, 7 undecided
+    /// Compare cases of one run, or runs: exit 0 same or faster, 6 slower, 7 undecided
     Compare(compare_command::Arguments),
     /// Files of other tools → a run folder
     #[command(subcommand)]

@@ -1,10 +1,28 @@
-//! Two cases of one run, metric by metric: ratio, interval and a word. Pure.
+//! Two cases, metric by metric: ratio, interval and a word. Pure.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | this one | every mode of a run against its baseline, as `comparison.parquet` has it |
+//! | [`gate`] | `analysis compare`: cases of one run, or runs, with one exit code |
+//! | [`alike`] | what must agree before anything is compared |
+//! | [`environment`] | what else differs, and is told |
+//! | [`floor`] | how far the same thing, measured twice in one run, differs from itself |
+
+pub mod alike;
+pub mod environment;
+pub mod floor;
+pub mod gate;
+pub mod output;
 
 use pipeline::Verdict;
-use pipeline::artifact::{CaseRow, ComparisonRow};
-use stats::compare::{Ratio, paired_ratio};
+use pipeline::artifact::ComparisonRow;
+use stats::compare::{Ratio, Tests, paired_ratio};
 use stats::{Confidence, Judgement, Share};
 
+use alike::Alike;
+use floor::Floor;
+
+use crate::judge::CaseVerdict;
 use crate::load::Case;
 use crate::metric::{Metric, Quantity, Statistic};
 use crate::summarize::CaseSummary;
@@ -27,20 +45,47 @@ pub struct Side<'a> {
     pub case: &'a Case,
     /// What it adds up to.
     pub summary: &'a CaseSummary,
+    /// How far it may be trusted.
+    pub verdict: &'a CaseVerdict,
+}
+
+impl Side<'_> {
+    /// Whether it counts, but not without reserve.
+    fn is_doubtful(&self) -> bool {
+        !matches!(self.verdict.verdict, Verdict::Valid | Verdict::Skipped | Verdict::Failed)
+    }
+
+    /// Why a metric of it decides nothing; `None` when it may.
+    pub(crate) fn obstacle(&self, metric: Metric) -> Option<String> {
+        if self.verdict.verdict == Verdict::Failed {
+            let why = self.verdict.reasons.first().map_or("", String::as_str);
+            return Some(format!("{} FAILED, so its numbers do not count: {why}", self.case.name));
+        }
+        let row = self.summary.row(metric);
+        let short = row.filter(|row| row.verdict == Verdict::TooShort)?;
+        Some(format!("{metric} of {} is TOO-SHORT: {}", self.case.name, short.reasons.join("; ")))
+    }
 }
 
 /// Compares every metric that both sides have and that says the same of both.
-pub fn compare(side: Side<'_>, baseline: Side<'_>, rules: &Rules) -> Vec<ComparisonRow> {
-    metrics(side, baseline, rules)
+/// `all` are the sides of the whole run, for its noise floor.
+pub fn compare(
+    side: Side<'_>,
+    baseline: Side<'_>,
+    all: &[Side<'_>],
+    rules: &Rules,
+) -> Vec<ComparisonRow> {
+    let twins = floor::twins(all, [&side.case.name, &baseline.case.name]);
+    metrics(side, baseline, &rules.percentiles)
         .into_iter()
-        .map(|metric| compare_metric(side, baseline, metric, rules))
+        .map(|metric| compare_metric(side, baseline, metric, &twins, rules))
         .collect()
 }
 
 /// The metrics in which two cases can be compared, throughput first.
-pub fn metrics(side: Side<'_>, baseline: Side<'_>, rules: &Rules) -> Vec<Metric> {
+pub fn metrics(side: Side<'_>, baseline: Side<'_>, percentiles: &[Share]) -> Vec<Metric> {
     let same_streams = side.case.streams() == baseline.case.streams();
-    let percentiles = rules.percentiles.iter().copied().map(Statistic::Percentile);
+    let percentiles = percentiles.iter().copied().map(Statistic::Percentile);
     let statistics: Vec<Statistic> = std::iter::once(Statistic::Mean).chain(percentiles).collect();
     let times = Quantity::ALL
         .into_iter()
@@ -92,6 +137,7 @@ fn compare_metric(
     side: Side<'_>,
     baseline: Side<'_>,
     metric: Metric,
+    twins: &[(Side<'_>, Side<'_>)],
     rules: &Rules,
 ) -> ComparisonRow {
     let estimate = |summary: &CaseSummary| summary.row(metric).and_then(|row| row.estimate);
@@ -110,51 +156,48 @@ fn compare_metric(
         reasons: Vec::new(),
     };
     let found = ratio(side.summary, baseline.summary, metric, rules.confidence);
-    let unlike = differences(side.case.setup(), baseline.case.setup());
-    let unresolved = [side, baseline]
-        .into_iter()
-        .find(|side| side.summary.row(metric).is_some_and(|row| row.verdict == Verdict::TooShort));
     if let Some(found) = found {
         row.ratio = Some(found.ratio);
         row.lower = Some(found.lower);
         row.upper = Some(found.upper);
     }
-    if !unlike.is_empty() {
-        row.reasons.push(format!("not comparable: {}", unlike.join("; ")));
-    } else if let Some(short) = unresolved {
-        row.reasons.push(format!("{metric} of {} is TOO-SHORT", short.case.name));
+    let alike = Alike::of(baseline.case.setup(), side.case.setup());
+    let obstacle = [side, baseline].iter().find_map(|side| side.obstacle(metric));
+    if !alike.unlike.is_empty() {
+        row.reasons.push(format!("not comparable: {}", alike.words()));
+    } else if let Some(obstacle) = obstacle {
+        row.reasons.push(obstacle);
     } else if let Some(found) = found {
-        let judged = found.judge(rules.margin, metric.direction(), rules.confidence);
+        let tests = found.tests(rules.margin, metric.direction());
+        let floor = floor::of(twins, metric, rules.confidence);
+        let (judged, why) = judge(tests, &found, floor.as_ref(), rules.confidence);
         judged.as_str().clone_into(&mut row.verdict);
-        if judged == Judgement::Undecided {
-            row.reasons.push(
-                "the interval reaches across the margin: take more or longer rounds".to_owned(),
-            );
-        }
+        row.reasons.extend(why);
     } else {
-        row.reasons
-            .push("fewer than 2 common rounds: what rounds differ by is not known".to_owned());
+        row.reasons.push(TOO_FEW_ROUNDS.to_owned());
     }
+    let doubtful = [baseline, side].into_iter().filter(Side::is_doubtful);
+    row.reasons
+        .extend(doubtful.map(|side| format!("{} is {}", side.case.name, side.verdict.verdict)));
     row
 }
 
-/// In what two cases differ that forbids comparing them, in words.
-pub fn differences(left: Option<&CaseRow>, right: Option<&CaseRow>) -> Vec<String> {
-    let (Some(left), Some(right)) = (left, right) else { return Vec::new() };
-    let short = |digest: &str| digest.chars().take(12).collect::<String>();
-    let facts = |row: &CaseRow| {
-        [
-            ("model", short(&row.model_digest)),
-            ("achieved precision", row.achieved_precision.clone()),
-            ("batch", row.batch.to_string()),
-            ("transfers", row.transfers.to_string()),
-            ("depth", row.depth.to_string()),
-        ]
-    };
-    facts(left)
-        .into_iter()
-        .zip(facts(right))
-        .filter(|(left, right)| left.1 != right.1)
-        .map(|((name, left), (_, right))| format!("{name} {left} and {right}"))
-        .collect()
+/// Why two cases without two common rounds cannot be compared, and what to do.
+pub(crate) const TOO_FEW_ROUNDS: &str =
+    "fewer than 2 common rounds: what rounds differ by is not known; measure 3 rounds or more";
+
+/// The word on tested differences, and why when it is UNDECIDED.
+pub(crate) fn judge(
+    tests: Tests,
+    found: &Ratio,
+    floor: Option<&Floor>,
+    confidence: Confidence,
+) -> (Judgement, Option<String>) {
+    let judged = tests.judge(1.0 - confidence.get());
+    let differs = matches!(judged, Judgement::Faster | Judgement::Slower);
+    if differs && let Some(floor) = floor.filter(|floor| floor.hides(found.ratio)) {
+        return (Judgement::Undecided, Some(floor.words()));
+    }
+    let open = "the interval reaches across the margin: take more or longer rounds";
+    (judged, (judged == Judgement::Undecided).then(|| open.to_owned()))
 }

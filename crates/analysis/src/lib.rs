@@ -8,6 +8,7 @@
 //!
 //! Everything after [`load`] is a function from values to values; only [`stage`] writes.
 
+pub mod advice;
 pub mod analyse;
 mod builds;
 pub mod claims;

@@ -5,9 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use pipeline::artifact::footer;
+use pipeline::artifact::{ClaimRow, VerdictRow, footer};
 use pipeline::{Digest, Exit, Fault, Provenance, RunDir};
 use serde::{Deserialize, Serialize};
+
+use crate::analyse::Analysis;
 
 /// Version of the manifest itself.
 const VERSION: u32 = 1;
@@ -21,12 +23,41 @@ pub struct Manifest {
     pub pipeline: String,
     /// Exit code of the analysis.
     pub exit: u8,
+    /// How far each case may be trusted, why, and what to do next.
+    #[serde(default)]
+    pub verdicts: Vec<VerdictRow>,
+    /// Each claim of the pipeline file with its answer; its numbers are in `claims.parquet`.
+    #[serde(default)]
+    pub claims: Vec<Answer>,
     /// Program, host, call.
     pub provenance: BTreeMap<String, String>,
     /// Version of each artifact's schema.
     pub schemas: BTreeMap<String, String>,
     /// SHA-256 and size of every file, by path within the run folder.
     pub files: BTreeMap<String, Entry>,
+}
+
+/// The answer to a claim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The claim as it is written.
+    pub claim: String,
+    /// `HOLDS`, `FAILS`, `UNDECIDED` or `NOT-APPLICABLE`.
+    pub verdict: String,
+    /// Why.
+    pub reasons: Vec<String>,
+}
+
+impl Answer {
+    /// The words of every claim.
+    pub fn all(rows: &[ClaimRow]) -> Vec<Self> {
+        let answer = |row: &ClaimRow| Self {
+            claim: row.claim.clone(),
+            verdict: row.verdict.clone(),
+            reasons: row.reasons.clone(),
+        };
+        rows.iter().map(answer).collect()
+    }
 }
 
 /// One file.
@@ -42,7 +73,7 @@ impl Manifest {
     /// Describes a run folder as it is.
     pub fn of(
         run: &RunDir,
-        pipeline: &str,
+        analysis: &Analysis,
         exit: Exit,
         provenance: &Provenance,
     ) -> anyhow::Result<Self> {
@@ -58,8 +89,10 @@ impl Manifest {
         }
         Ok(Self {
             manifest_version: VERSION,
-            pipeline: pipeline.to_owned(),
+            pipeline: analysis.name.clone(),
             exit: exit as u8,
+            verdicts: analysis.verdict_rows(),
+            claims: Answer::all(&analysis.claims),
             provenance: provenance
                 .iter()
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use pipeline::artifact::{self, Artifact, CaseRow, provenance_of};
 use pipeline::stage::{Context, Outcome, Stage};
-use pipeline::{Exit, Fault, Provenance, files};
+use pipeline::{Exit, Fault, Provenance, Verdict, files};
 
 use crate::analyse::Analysis;
 use crate::config::Config;
@@ -59,7 +59,13 @@ impl Stage for AnalysisStage {
         let report = context.run.report_html();
         anstream::print!("{}", terminal::results(&analysis));
         anstream::println!("report: {}", report.display());
-        Ok(Outcome { exit, summary: summary(&analysis) })
+        let details = serde_json::json!({
+            "verdicts": analysis.verdict_rows(),
+            "claims": analysis.claims,
+            "too_short": too_short(&analysis),
+            "interrupted": analysis.run.interrupted,
+        });
+        Ok(Outcome { details, ..Outcome::new(exit, summary(&analysis)) })
     }
 }
 
@@ -83,11 +89,22 @@ fn summary(analysis: &Analysis) -> String {
     text
 }
 
+/// Metrics that are not resolved, for `--json`.
+fn too_short(analysis: &Analysis) -> Vec<serde_json::Value> {
+    let rows = analysis.summary_rows().into_iter();
+    rows.filter(|row| row.verdict == Verdict::TooShort)
+        .map(|row| {
+            serde_json::json!({ "case": row.case, "metric": row.metric, "reasons": row.reasons })
+        })
+        .collect()
+}
+
 /// Writes tables, report, plots and manifest, in this order: the manifest describes what is there.
 fn write(context: &Context, analysis: &Analysis, exit: Exit) -> anyhow::Result<()> {
     let run = &context.run;
     let provenance = relative(context, &context.provenance());
     artifact::write(run, &analysis.summary_rows(), &provenance)?;
+    artifact::write(run, &analysis.verdict_rows(), &provenance)?;
     artifact::write(run, &analysis.comparison, &provenance)?;
     artifact::write(run, &analysis.claims, &provenance)?;
     artifact::write(run, &analysis.phase_rows(), &provenance)?;
@@ -100,7 +117,7 @@ fn write(context: &Context, analysis: &Analysis, exit: Exit) -> anyhow::Result<(
         files::write_atomic(&path, &rendered[k].bytes)
             .with_context(|| format!("cannot write {}", path.display()))
     })?;
-    let manifest = Manifest::of(run, &analysis.name, exit, &provenance)?;
+    let manifest = Manifest::of(run, analysis, exit, &provenance)?;
     let path = run.manifest();
     files::write_atomic(&path, manifest.to_json()?.as_bytes())
         .with_context(|| format!("cannot write {}", path.display()))

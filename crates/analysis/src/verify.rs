@@ -5,13 +5,15 @@
 
 use std::fs;
 
-use pipeline::artifact::{self, ClaimRow, ComparisonRow, PhaseRow, SummaryRow, provenance_of};
+use pipeline::artifact::{
+    self, ClaimRow, ComparisonRow, PhaseRow, SummaryRow, VerdictRow, provenance_of,
+};
 use pipeline::{Exit, Fault, PipelineFile, RunDir};
 
 use crate::analyse::Analysis;
 use crate::config::Config;
 use crate::load::load;
-use crate::manifest::{Manifest, entry};
+use crate::manifest::{Answer, Manifest, entry};
 use crate::render::render;
 
 /// Differences that are named; more are counted.
@@ -67,7 +69,7 @@ pub fn verify(run: &RunDir) -> anyhow::Result<Verified> {
     let derived = derive(run);
     match derived {
         Ok(analysis) => {
-            check_tables(run, &analysis, &mut verified)?;
+            check_tables(run, &manifest, &analysis, &mut verified)?;
             check_report(run, &analysis, &mut verified)?;
         }
         // a broken file has been named by its digest
@@ -129,7 +131,21 @@ fn check_digests(run: &RunDir, manifest: &Manifest, verified: &mut Verified) -> 
     Ok(())
 }
 
-fn check_tables(run: &RunDir, analysis: &Analysis, verified: &mut Verified) -> anyhow::Result<()> {
+fn check_tables(
+    run: &RunDir,
+    manifest: &Manifest,
+    analysis: &Analysis,
+    verified: &mut Verified,
+) -> anyhow::Result<()> {
+    let derived = analysis.verdict_rows();
+    let verdicts: Vec<VerdictRow> = artifact::read(run)?;
+    verified.compare(|| "verdicts.parquet".to_owned(), &verdicts, &derived);
+    verified.compare(|| "manifest.json, verdicts".to_owned(), &manifest.verdicts, &derived);
+    verified.compare(
+        || "manifest.json, claims".to_owned(),
+        &manifest.claims,
+        &Answer::all(&analysis.claims),
+    );
     check_summary(&artifact::read(run)?, &analysis.summary_rows(), verified);
     check_comparison(&artifact::read(run)?, &analysis.comparison, verified);
     let phases: Vec<PhaseRow> = artifact::read(run)?;

@@ -217,16 +217,12 @@ fn outcome(context: &Context, models: &Models, verification: &Verification) -> O
         for line in report::failures(&verification.rows) {
             say::error(&line);
         }
-        return Outcome {
-            exit: Exit::Verification,
-            summary: format!("{summary}, {failed} FAILED: the models must not be used"),
-        };
+        let summary = format!("{summary}, {failed} FAILED: the models must not be used");
+        return Outcome::new(Exit::Verification, summary);
     }
     if context.strict && valid < all {
-        return Outcome {
-            exit: Exit::Incomplete,
-            summary: format!("{summary}, {} are not certain (--strict)", all - valid),
-        };
+        let summary = format!("{summary}, {} are not certain (--strict)", all - valid);
+        return Outcome::new(Exit::Incomplete, summary);
     }
     Outcome::ok(summary)
 }

@@ -12,6 +12,7 @@
 //! | [`CaseRow`] `cases` | runner | mode × round |
 //! | [`TelemetryRow`] `telemetry/host` | runner | tick |
 //! | [`SummaryRow`] `summary` | analysis | case × metric |
+//! | [`VerdictRow`] `verdicts` | analysis | case |
 //! | [`ComparisonRow`] `comparison` | analysis | pair × metric |
 //! | [`ClaimRow`] `claims` | analysis | claim |
 //! | [`PhaseRow`] `phases` | analysis | label on samples of a case |
@@ -28,7 +29,7 @@ mod model;
 mod store;
 
 pub use build::{EngineRow, LayerRow};
-pub use judge::{ClaimRow, ComparisonRow, PhaseRow, SummaryRow, ValidationRow};
+pub use judge::{ClaimRow, ComparisonRow, PhaseRow, SummaryRow, ValidationRow, VerdictRow};
 pub use layers::LayerErrorRow;
 pub use measure::{CaseRow, TelemetryRow};
 pub use model::{ModelRow, OperatorRow, ReferenceRow, VerifyRow};
@@ -128,6 +129,7 @@ mod tests {
             schema::<CaseRow>(),
             schema::<TelemetryRow>(),
             schema::<SummaryRow>(),
+            schema::<VerdictRow>(),
             schema::<ComparisonRow>(),
             schema::<ClaimRow>(),
             schema::<PhaseRow>(),

@@ -21,7 +21,7 @@ pub enum Exit {
     Verification = 3,
     /// The environment lacks something: library, GPU, permission, disk.
     Environment = 4,
-    /// A case failed or the run was interrupted; with `--strict`, any verdict that is not VALID.
+    /// A case failed or the run was interrupted; with `--strict`, any verdict that is not VALID and any claim that FAILS.
     Incomplete = 5,
     /// `compare`: slower, beyond the stated margin.
     Slower = 6,

@@ -30,7 +30,7 @@ pub struct RunArgs {
     /// Check configuration, inputs, libraries and output paths; start nothing slow.
     #[arg(long)]
     pub check: bool,
-    /// End with exit 5 for any verdict that is not VALID.
+    /// End with exit 5 for any verdict that is not VALID and any claim that FAILS.
     #[arg(long)]
     pub strict: bool,
     /// Print a machine-readable last line on stdout.
@@ -74,12 +74,19 @@ pub struct Outcome {
     pub exit: Exit,
     /// One line for the terminal and for `--json`.
     pub summary: String,
+    /// More for the line of `--json`: an object whose keys are added, or null.
+    pub details: serde_json::Value,
 }
 
 impl Outcome {
     /// A good end.
     pub fn ok(summary: impl Into<String>) -> Self {
-        Self { exit: Exit::Ok, summary: summary.into() }
+        Self::new(Exit::Ok, summary)
+    }
+
+    /// An end with an exit code.
+    pub fn new(exit: Exit, summary: impl Into<String>) -> Self {
+        Self { exit, summary: summary.into(), details: serde_json::Value::Null }
     }
 }
 
@@ -142,12 +149,15 @@ pub fn run<S: Stage>(args: &RunArgs) -> anyhow::Result<Exit> {
 fn finish<S: Stage>(args: &RunArgs, outcome: &Outcome) -> Exit {
     anstream::eprintln!("{}: {}", S::NAME, outcome.summary);
     if args.json {
-        let line = serde_json::json!({
+        let mut line = serde_json::json!({
             "stage": S::NAME,
             "exit": outcome.exit as u8,
             "run": args.run,
             "summary": outcome.summary,
         });
+        if let (Some(line), Some(details)) = (line.as_object_mut(), outcome.details.as_object()) {
+            line.extend(details.iter().map(|(key, value)| (key.clone(), value.clone())));
+        }
         anstream::println!("{line}");
     }
     outcome.exit

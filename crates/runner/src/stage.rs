@@ -100,5 +100,19 @@ pub fn outcome(end: &End, strict: bool) -> Outcome {
         summary.push_str("; interrupted, what was measured is kept");
     }
     let incomplete = failed || end.interrupted || (strict && !bad.is_empty());
-    Outcome { exit: if incomplete { Exit::Incomplete } else { Exit::Ok }, summary }
+    let cases: Vec<serde_json::Value> = end.rows.iter().map(case_in_json).collect();
+    let exit = if incomplete { Exit::Incomplete } else { Exit::Ok };
+    Outcome { details: serde_json::json!({ "cases": cases }), ..Outcome::new(exit, summary) }
+}
+
+/// A visit in the last line of `--json`.
+fn case_in_json(row: &CaseRow) -> serde_json::Value {
+    serde_json::json!({
+        "case": row.case,
+        "round": row.round,
+        "n": row.n,
+        "verdict": row.verdict,
+        "reasons": row.reasons,
+        "error": row.error,
+    })
 }

@@ -37,7 +37,8 @@ impl Judgement {
     }
 }
 
-/// The ratio of paired values, from the mean of the differences of their logarithms.
+/// A ratio of two sides with its interval, from the difference of their logarithms: of paired rounds
+/// ([`paired_ratio`]), or of runs ([`crate::runs`]).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ratio {
     /// exp of the mean difference: the geometric mean of the pairs' ratios.
@@ -46,10 +47,36 @@ pub struct Ratio {
     pub lower: f64,
     /// Upper bound.
     pub upper: f64,
-    /// Pairs.
+    /// What the difference rests on: pairs, or the values of the side that has fewer.
     pub rounds: usize,
     mean: f64,
     error: f64,
+    df: f64,
+    allowance: f64,
+}
+
+impl Ratio {
+    /// A ratio from the difference of logarithms, its standard error and degrees of freedom.
+    pub(crate) fn of_difference(
+        (mean, error, df): (f64, f64, f64),
+        rounds: usize,
+        confidence: Confidence,
+    ) -> Self {
+        let ratio = libm::exp(mean);
+        let whole =
+            Self { ratio, lower: ratio, upper: ratio, rounds, mean, error, df, allowance: 0.0 };
+        let (lower, upper) = whole.interval(confidence);
+        Self { lower, upper, ..whole }
+    }
+
+    /// The ratio when both sides may also differ by `spread` (0.02 = 2 %) for reasons that their values do
+    /// not show: both bounds move away by it, and so does what [`Ratio::tests`] asks for.
+    #[must_use]
+    pub fn allowing(self, spread: f64, confidence: Confidence) -> Self {
+        let wider = Self { allowance: self.allowance + libm::log1p(spread), ..self };
+        let (lower, upper) = wider.interval(confidence);
+        Self { lower, upper, ..wider }
+    }
 }
 
 /// The ratio of `values` to `baseline`, paired by position (both from the same round).
@@ -66,15 +93,9 @@ pub fn paired_ratio(values: &[f64], baseline: &[f64], confidence: Confidence) ->
     let logs: Vec<f64> =
         values.iter().zip(baseline).map(|(v, b)| libm::log(*v) - libm::log(*b)).collect();
     let rounds = over_rounds(&logs, confidence)?;
-    let (lower, upper) = rounds.interval.both()?;
-    Some(Ratio {
-        ratio: libm::exp(rounds.mean),
-        lower: libm::exp(lower),
-        upper: libm::exp(upper),
-        rounds: logs.len(),
-        mean: rounds.mean,
-        error: rounds.sd / (logs.len() as f64).sqrt(),
-    })
+    let error = rounds.sd / (logs.len() as f64).sqrt();
+    let df = logs.len() as f64 - 1.0;
+    Some(Ratio::of_difference((rounds.mean, error, df), logs.len(), confidence))
 }
 
 /// The three tests behind a [`Judgement`], as p-values.
@@ -94,8 +115,10 @@ impl Ratio {
     /// FASTER and SLOWER ask for an interval that lies wholly beyond the margin; SAME is Schuirmann's
     /// pair of one-sided tests (1987), which is an interval at 1 − 2α within the margin.
     pub fn tests(&self, margin: f64, direction: Direction) -> Tests {
-        let df = self.rounds as f64 - 1.0;
-        let margin = libm::log1p(margin);
+        let (beyond, within) = {
+            let margin = libm::log1p(margin);
+            (margin + self.allowance, margin - self.allowance)
+        };
         let gain = match direction {
             Direction::HigherIsBetter => self.mean,
             Direction::LowerIsBetter => -self.mean,
@@ -103,7 +126,7 @@ impl Ratio {
         // probability of a t at least this far above `distance` standard errors
         let tail = |distance: f64| {
             if self.error > 0.0 {
-                1.0 - t_cdf(distance / self.error, df)
+                1.0 - t_cdf(distance / self.error, self.df)
             } else if distance > 0.0 {
                 0.0
             } else {
@@ -111,9 +134,9 @@ impl Ratio {
             }
         };
         Tests {
-            faster: (2.0 * tail(gain - margin)).min(1.0),
-            slower: (2.0 * tail(-gain - margin)).min(1.0),
-            same: tail(margin - gain).max(tail(margin + gain)),
+            faster: (2.0 * tail(gain - beyond)).min(1.0),
+            slower: (2.0 * tail(-gain - beyond)).min(1.0),
+            same: tail(within - gain).max(tail(within + gain)),
         }
     }
 
@@ -124,7 +147,7 @@ impl Ratio {
 
     /// The interval at another confidence.
     pub fn interval(&self, confidence: Confidence) -> (f64, f64) {
-        let half = t_quantile(1.0 - confidence.tail(), self.rounds as f64 - 1.0) * self.error;
+        let half = t_quantile(1.0 - confidence.tail(), self.df) * self.error + self.allowance;
         (libm::exp(self.mean - half), libm::exp(self.mean + half))
     }
 }

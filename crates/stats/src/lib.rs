@@ -16,6 +16,7 @@
 //! | [`outlier`] | which samples stand far from the rest |
 //! | [`compare`] | is one mode faster than another by more than a margin |
 //! | [`plan`] | how many rounds and samples does it take |
+//! | [`runs`] | the same for sides that were measured in different runs |
 //! | [`special`] | the distribution functions behind them |
 //!
 //! Each function names its source and what it assumes; `analysis validate` measures on simulated data whether what
@@ -41,6 +42,7 @@ pub mod order;
 pub mod outlier;
 pub mod plan;
 pub mod quantile;
+pub mod runs;
 pub mod selection;
 #[cfg(test)]
 mod simulated;
@@ -51,3 +53,4 @@ pub use compare::{Direction, Judgement, Ratio};
 pub use interval::{Confidence, Interval};
 pub use moments::Moments;
 pub use quantile::{Estimator, Share};
+pub use runs::Figure;

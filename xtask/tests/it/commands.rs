@@ -120,7 +120,7 @@ fn commands_of_analysis() {
         json(&stage(&project, name, &args).stdout);
     }
     if has(&project, name, &["export"]) {
-        stage(&project, name, &["export", "trtexec", "a"]);
+        stage(&project, name, &["export", "trtexec", "a", "--out", "exported"]);
     }
     if has(&project, name, &["import"]) {
         fs::write(project.root().join("base.json"), trtexec_times()).unwrap();

@@ -5,6 +5,7 @@ use pipeline::artifact::{ClaimRow, SummaryRow};
 
 use super::builds;
 use super::model::{Line, Tone};
+use crate::advice;
 use crate::analyse::Analysis;
 use crate::format::{change, change_range, with_bounds};
 use crate::metric::{Metric, Quantity, Statistic};
@@ -112,7 +113,9 @@ fn broken(analysis: &Analysis) -> Vec<Line> {
     }
     for judged in analysis.verdicts.iter().filter(|judged| judged.verdict == Verdict::Failed) {
         let why = judged.reasons.first().map_or("", String::as_str);
-        lines.push(Line { tone: Tone::Bad, text: format!("`{}` FAILED: {why}.", judged.case) });
+        let next = advice::next(judged.verdict).unwrap_or_default();
+        let text = format!("`{}` FAILED: {why}. Next: {next}.", judged.case);
+        lines.push(Line { tone: Tone::Bad, text });
     }
     lines
 }
@@ -134,7 +137,9 @@ fn doubts(analysis: &Analysis) -> Vec<Line> {
         .map(|judged| {
             let why = judged.reasons.first().map_or("", String::as_str);
             let tone = if judged.verdict == Verdict::Skipped { Tone::Plain } else { Tone::Warn };
-            Line { tone, text: format!("`{}` is {}: {why}.", judged.case, judged.verdict) }
+            let next = advice::next(judged.verdict).unwrap_or_default();
+            let text = format!("`{}` is {}: {why}. Next: {next}.", judged.case, judged.verdict);
+            Line { tone, text }
         });
     missing.into_iter().chain(doubts).collect()
 }

@@ -4,6 +4,7 @@ use pipeline::Verdict;
 use pipeline::artifact::{CaseRow, EngineRow, VerifyRow};
 
 use super::model::{Cell, Table, Tone};
+use super::tables;
 use crate::analyse::Analysis;
 use crate::format::{bytes, count, duration, number, percent};
 use crate::load::Case;
@@ -27,8 +28,7 @@ pub fn setup(analysis: &Analysis) -> Table {
         Table::new("What each mode asked for → what happened, when it differs", &titles);
     for (place, case) in analysis.run.cases.iter().enumerate() {
         let Some(row) = case.setup().filter(|_| case.skipped().is_none()) else { continue };
-        let mut cells =
-            vec![Cell { text: case.name.clone(), mode: Some(place), ..Cell::default() }];
+        let mut cells = vec![tables::mode(analysis, place)];
         cells.extend(asked_and_achieved(row).map(Cell::plain));
         cells.extend(counted(case));
         table.rows.push(cells);

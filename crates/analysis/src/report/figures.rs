@@ -38,6 +38,35 @@ pub fn skipped(analysis: &Analysis) -> Option<String> {
     (!names.is_empty()).then(|| names.join(" "))
 }
 
+/// The name under which a case is drawn: with its verdict unless that is VALID.
+pub(super) fn label(analysis: &Analysis, place: usize) -> String {
+    let judged = &analysis.verdicts[place];
+    match judged.verdict {
+        Verdict::Valid => judged.case.clone(),
+        verdict => format!("{} ({verdict})", judged.case),
+    }
+}
+
+/// Why cases that are drawn are not VALID, for a caption; empty when all are.
+pub(super) fn doubts<'a>(
+    analysis: &'a Analysis,
+    places: impl Iterator<Item = usize> + 'a,
+) -> String {
+    let judged = places.map(|place| &analysis.verdicts[place]);
+    let doubtful = judged.filter(|judged| judged.verdict != Verdict::Valid);
+    let words = doubtful.map(|judged| {
+        let why = judged.reasons.first().map_or("", String::as_str);
+        format!(" `{}` is {}: {why}.", judged.case, judged.verdict)
+    });
+    words.collect()
+}
+
+/// A figure with the doubts about what it shows in its caption.
+pub(super) fn with_doubts(figure: Figure, doubts: &str) -> Figure {
+    let caption = format!("{}{doubts}", figure.caption).trim_start().to_owned();
+    Figure { caption, ..figure }
+}
+
 fn point(summary: &CaseSummary, metric: Metric) -> Option<Point> {
     let row = summary.row(metric)?;
     Some(Point { estimate: row.estimate?, lower: row.lower, upper: row.upper })
@@ -48,9 +77,9 @@ pub fn comparison(analysis: &Analysis) -> Option<Figure> {
     let time = |share| Metric::Time(Quantity::Response, Statistic::Percentile(share));
     let tail = analysis.tail();
     let rows: Vec<Row> = drawn(analysis)
-        .filter_map(|(place, case, summary)| {
+        .filter_map(|(place, _, summary)| {
             Some(Row {
-                case: case.name.clone(),
+                case: label(analysis, place),
                 place,
                 throughput: point(summary, Metric::Throughput)?,
                 middle: point(summary, time(analysis.middle()))?,
@@ -58,7 +87,9 @@ pub fn comparison(analysis: &Analysis) -> Option<Figure> {
             })
         })
         .collect();
-    comparison::figure(&rows, &analysis.middle().to_string(), &tail.to_string())
+    let figure = comparison::figure(&rows, &analysis.middle().to_string(), &tail.to_string());
+    let places = rows.iter().map(|row| row.place);
+    figure.map(|figure| with_doubts(figure, &doubts(analysis, places)))
 }
 
 /// Build times of every engine that was built cold and warm.
@@ -87,14 +118,17 @@ pub fn histograms(analysis: &Analysis) -> Vec<Figure> {
     drawn(analysis)
         .filter_map(|(place, case, summary)| {
             let series = summary.series(Quantity::Compute)?;
-            histogram::figure(&histogram::Data {
-                case: &case.name,
+            let label = label(analysis, place);
+            let figure = histogram::figure(&histogram::Data {
+                case: &label,
                 place,
                 quantity: Quantity::Compute.name(),
                 sorted: &series.sorted,
                 quantum_ns: case.setup().map_or(1, |row| row.clock_quantum_ns),
                 streams: case.streams(),
-            })
+            })?;
+            let figure = with_doubts(figure, &doubts(analysis, std::iter::once(place)));
+            Some(Figure { file: format!("histogram-{}", case.name), ..figure })
         })
         .collect()
 }
@@ -119,15 +153,18 @@ pub fn timelines(analysis: &Analysis) -> Vec<Figure> {
                 })
                 .collect();
             let strips = strips(telemetry, &rounds);
-            timeline::figure(&timeline::Data {
-                case: &case.name,
+            let label = label(analysis, place);
+            let figure = timeline::figure(&timeline::Data {
+                case: &label,
                 place,
                 quantity: Quantity::Compute.name(),
                 streams: case.streams(),
                 rounds,
                 sorted: &series.sorted,
                 strips,
-            })
+            })?;
+            let figure = with_doubts(figure, &doubts(analysis, std::iter::once(place)));
+            Some(Figure { file: format!("timeline-{}", case.name), ..figure })
         })
         .collect()
 }
@@ -219,22 +256,26 @@ fn strips(telemetry: &[TelemetryRow], rounds: &[RoundLine]) -> Vec<Strip> {
 
 /// Percentiles of the response of all modes.
 pub fn percentiles(analysis: &Analysis) -> Option<Figure> {
+    let labels: Vec<String> =
+        (0..analysis.verdicts.len()).map(|place| label(analysis, place)).collect();
     let curves: Vec<Curve<'_>> = drawn(analysis)
-        .filter_map(|(place, case, summary)| {
+        .filter_map(|(place, _, summary)| {
             let series = summary.series(Quantity::Response)?;
             let points = analysis.config.percentiles.0.iter().filter_map(|&share| {
                 let metric = Metric::Time(Quantity::Response, Statistic::Percentile(share));
                 Some((share, point(summary, metric)?))
             });
             Some(Curve {
-                case: &case.name,
+                case: &labels[place],
                 place,
                 sorted: &series.sorted,
                 points: points.collect(),
             })
         })
         .collect();
-    percentiles::figure(&curves, Quantity::Response.name())
+    let figure = percentiles::figure(&curves, Quantity::Response.name())?;
+    let places = curves.iter().map(|curve| curve.place);
+    Some(with_doubts(figure, &doubts(analysis, places)))
 }
 
 /// Error by depth of every model that was compared layer by layer.

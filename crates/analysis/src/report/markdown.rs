@@ -83,7 +83,7 @@ fn write_cell(cell: &Cell) -> String {
 }
 
 /// Text as it may stand in a cell.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     // inside code an angle bracket is itself; outside it would open a tag
     let mut code = false;
     let mut out = String::with_capacity(text.len());

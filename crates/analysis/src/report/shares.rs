@@ -5,7 +5,7 @@ use stats::ecdf::Band;
 use stats::fairness::jain;
 use stats::{Estimator, Share};
 
-use super::figures::drawn;
+use super::figures::{doubts, drawn, label, with_doubts};
 use crate::analyse::Analysis;
 use crate::format::percent;
 use crate::load::Case;
@@ -22,17 +22,21 @@ const BULK: f64 = 95.0;
 /// The distribution of the response of all modes.
 pub fn ecdf(analysis: &Analysis) -> Option<Figure> {
     let confidence = analysis.config.confidence.0;
+    let labels: Vec<String> =
+        (0..analysis.verdicts.len()).map(|place| label(analysis, place)).collect();
     let curves: Vec<Curve<'_>> = drawn(analysis)
-        .filter_map(|(place, case, summary)| {
+        .filter_map(|(place, _, summary)| {
             Some(Curve {
-                case: &case.name,
+                case: &labels[place],
                 place,
                 sorted: &summary.series(Quantity::Response)?.sorted,
                 band: effective(analysis, summary).and_then(|n| Band::new(n, confidence)),
             })
         })
         .collect();
-    ecdf::figure(&curves, Quantity::Response.name(), &percent(confidence.get()))
+    let figure = ecdf::figure(&curves, Quantity::Response.name(), &percent(confidence.get()))?;
+    let places = curves.iter().map(|curve| curve.place);
+    Some(with_doubts(figure, &doubts(analysis, places)))
 }
 
 /// The smallest effective number of samples of the percentiles of the bulk.
@@ -54,10 +58,12 @@ pub fn streams(analysis: &Analysis) -> Option<Figure> {
             let streams = per_stream(case, middle, tail);
             let rates: Vec<f64> = streams.iter().map(|stream| stream.rate).collect();
             let jain = jain(&rates)?;
-            Some(Row { case: case.name.clone(), place, jain, streams })
+            Some(Row { case: label(analysis, place), place, jain, streams })
         })
         .collect();
-    fairness::figure(&rows, &middle.to_string(), &tail.to_string())
+    let figure = fairness::figure(&rows, &middle.to_string(), &tail.to_string())?;
+    let places = rows.iter().map(|row| row.place);
+    Some(with_doubts(figure, &doubts(analysis, places)))
 }
 
 fn per_stream(case: &Case, middle: Share, tail: Share) -> Vec<Stream> {

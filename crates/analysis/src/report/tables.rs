@@ -4,6 +4,7 @@ use pipeline::Verdict;
 use pipeline::artifact::{ComparisonRow, SummaryRow};
 
 use super::model::{Cell, Table, Tone};
+use crate::advice;
 use crate::analyse::Analysis;
 use crate::claims::NOT_APPLICABLE;
 use crate::format::{change, change_range, percent, with_bounds};
@@ -57,6 +58,14 @@ fn estimate(row: &SummaryRow, metric: Metric) -> Cell {
     }
 }
 
+/// The name of a mode, with its verdict unless that is VALID: for tables without a column of verdicts.
+pub(super) fn mode(analysis: &Analysis, place: usize) -> Cell {
+    let judged = &analysis.verdicts[place];
+    let tag = (judged.verdict.to_string(), Tone::of(judged.verdict));
+    let tag = (judged.verdict != Verdict::Valid).then_some(tag);
+    Cell { text: judged.case.clone(), tag, mode: Some(place), ..Cell::default() }
+}
+
 /// The verdict of a case; of a skipped one with the reason.
 fn verdict(analysis: &Analysis, place: usize) -> Cell {
     let judged = &analysis.verdicts[place];
@@ -97,7 +106,7 @@ pub fn comparison(analysis: &Analysis) -> Table {
         if !analysis.comparison.iter().any(|row| row.case == case.name) {
             continue;
         }
-        let mut row = vec![Cell { text: case.name.clone(), mode: Some(place), ..Cell::default() }];
+        let mut row = vec![mode(analysis, place)];
         row.extend(metrics.iter().map(|metric| {
             let found = analysis.comparison_of(&case.name, &metric.to_string());
             found.map_or_else(Cell::none, judged)
@@ -148,7 +157,7 @@ pub fn claims(analysis: &Analysis) -> Table {
 pub fn verdicts(analysis: &Analysis) -> Table {
     let mut table = Table::new(
         "How far each mode may be trusted",
-        &["Mode", "Verdict", "Why, and what to do", "Notes"],
+        &["Mode", "Verdict", "Why", "What to do next", "Notes"],
     );
     for (place, judged) in analysis.verdicts.iter().enumerate() {
         let why = if judged.reasons.is_empty() {
@@ -160,6 +169,7 @@ pub fn verdicts(analysis: &Analysis) -> Table {
             Cell { text: judged.case.clone(), mode: Some(place), ..Cell::default() },
             Cell::tag(judged.verdict.to_string(), Tone::of(judged.verdict)),
             Cell::plain(why),
+            Cell::plain(advice::next(judged.verdict).unwrap_or("–")),
             Cell::plain(judged.notes.join("; ")),
         ]);
     }

@@ -2,6 +2,7 @@
 
 use super::model::{Cell, Table, Tone};
 use super::{builds, tables};
+use crate::advice;
 use crate::analyse::Analysis;
 use crate::format::{change, change_range};
 use crate::metric::Quantity;
@@ -18,6 +19,8 @@ pub fn results(analysis: &Analysis) -> String {
     for judged in &analysis.verdicts {
         let reasons = judged.reasons.iter();
         lines.extend(reasons.map(|why| format!("{} {}: {why}", judged.case, judged.verdict)));
+        let next = advice::next(judged.verdict).map(|next| next.replace('`', ""));
+        lines.extend(next.map(|next| format!("{}, next: {next}", judged.case)));
         lines.extend(judged.notes.iter().map(|note| format!("{}: {note}", judged.case)));
     }
     lines.extend(analysis.run.interrupted.iter().map(|why| format!("interrupted: {why}")));

@@ -30,6 +30,7 @@ pub(crate) struct Spec {
     pub(crate) analysis: &'static str,
     /// Change of the time over a round.
     pub(crate) drift: f64,
+    /// Of every random draw.
     pub(crate) seed: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Rows of stage 4: summaries, comparisons and claims.
+//! Rows of stage 4: summaries, verdicts, comparisons and claims.
 
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,33 @@ impl Artifact for SummaryRow {
         ("scope", Column::Text),
         ("verdict", Column::Text),
         ("reasons", Column::Texts),
+    ];
+}
+
+/// How far one case may be trusted, in all its rounds and with what its sensors saw.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VerdictRow {
+    /// Name of the mode.
+    pub case: String,
+    /// The verdict; TOO-SHORT stands on the metric's row of `summary` only.
+    pub verdict: Verdict,
+    /// Why, with the figures behind it; empty for VALID.
+    pub reasons: Vec<String>,
+    /// What to do next; null for VALID.
+    pub next: Option<String>,
+    /// Information that does not lower the verdict.
+    pub notes: Vec<String>,
+}
+
+impl Artifact for VerdictRow {
+    const NAME: &'static str = "verdicts";
+    const WRITER: &'static str = "analysis";
+    const COLUMNS: &'static [(&'static str, Column)] = &[
+        ("case", Column::Text),
+        ("verdict", Column::Text),
+        ("reasons", Column::Texts),
+        ("next", Column::TextOrNull),
+        ("notes", Column::Texts),
     ];
 }
 
