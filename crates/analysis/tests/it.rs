@@ -7,7 +7,11 @@ mod it {
     mod claims;
     mod compare;
     pub(crate) mod fixture;
+    mod hostile_import;
+    mod import;
     mod quantiles;
+    mod seed;
+    pub(crate) mod trtexec;
 }
 
 use std::collections::BTreeMap;
