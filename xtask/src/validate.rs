@@ -11,7 +11,7 @@ use crate::ui;
 /// Arguments of `validate`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A tenth of the trials and no files: what `cargo xtask test` runs
+    /// A fifth of the trials and no files: what `cargo xtask test` runs
     #[arg(long)]
     quick: bool,
     /// Where the proof is written

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::judge::{self, CaseVerdict};
 use crate::load::Run;
 use crate::phases::Phases;
+use crate::steadiness;
 use crate::summarize::{Asked, CaseSummary, summarize};
 use crate::workers;
 
@@ -50,7 +51,7 @@ impl Analysis {
         let verdicts: Vec<CaseVerdict> = workers::map(&places, judge);
         for (summary, judged) in summaries.iter_mut().zip(&verdicts) {
             if let Some(reason) = &judged.withheld {
-                summary.withhold(reason);
+                steadiness::withhold(summary, reason);
             }
         }
         let builds = builds::alone(&run.cases, &run.engines, &asked);

@@ -18,9 +18,6 @@ mod steps;
 pub(crate) mod trace;
 mod write;
 
-#[cfg(test)]
-mod tests;
-
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};

@@ -87,7 +87,7 @@ pub(crate) fn of_case_alone(case: &Case, summary: &mut CaseSummary) -> Verdict {
     round_spread(summary, &mut judged);
     steadiness::judge(case, &Phases::of(case), &mut judged);
     if let Some(reason) = &judged.withheld {
-        summary.withhold(reason);
+        steadiness::withhold(summary, reason);
     }
     judged.verdict
 }

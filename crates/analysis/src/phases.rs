@@ -136,7 +136,8 @@ impl Phases {
                 let samples = &round.steady[from..from + run.len()];
                 from += run.len();
                 let level = self.levels.levels[usize::from(run[0])];
-                if level.visits < VISITS_NEEDED && level.share < 0.5 {
+                let counts = run.len() >= level.shortest;
+                if counts && level.visits < VISITS_NEEDED && level.share < 0.5 {
                     rows.push(stretch(case, round, "visit", samples, level.value));
                 }
             }

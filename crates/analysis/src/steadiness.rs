@@ -8,6 +8,7 @@ use crate::format::{change, change_range, count, duration, number, percent};
 use crate::judge::CaseVerdict;
 use crate::load::Case;
 use crate::phases::{Phases, VISITS_NEEDED};
+use crate::summarize::CaseSummary;
 
 /// Change over the steady part above which a case is UNSTABLE, when its sign is beyond doubt; also by how much
 /// a slow start must move a figure.
@@ -177,5 +178,18 @@ fn drifting(case: &Case, phases: &Phases, judged: &mut CaseVerdict) {
     if let Some(drift) = over {
         let advice = "let the machine reach its temperature first, or fix the clocks";
         judged.lower(Verdict::Unstable, words(drift, "the run", advice));
+    }
+}
+
+/// Takes the bounds of everything that depends on compute; the estimates stay.
+pub(crate) fn withhold(summary: &mut CaseSummary, reason: &str) {
+    for row in &mut summary.rows {
+        let family = row.metric.split('/').next().unwrap_or_default();
+        if matches!(family, "throughput" | "compute" | "latency" | "response") {
+            row.lower = None;
+            row.upper = None;
+            row.verdict = Verdict::Unstable;
+            row.reasons = vec![reason.to_owned()];
+        }
     }
 }

@@ -61,19 +61,6 @@ impl CaseSummary {
         self.series.iter().find(|series| series.quantity == quantity)
     }
 
-    /// Takes the bounds of everything that depends on compute: the estimates stay.
-    pub(crate) fn withhold(&mut self, reason: &str) {
-        for row in &mut self.rows {
-            let family = row.metric.split('/').next().unwrap_or_default();
-            if matches!(family, "throughput" | "compute" | "latency" | "response") {
-                row.lower = None;
-                row.upper = None;
-                row.verdict = Verdict::Unstable;
-                row.reasons = vec![reason.to_owned()];
-            }
-        }
-    }
-
     /// Values of a metric by round.
     pub fn rounds_of(&self, metric: Metric) -> &[(i64, f64)] {
         self.rounds.get(&metric).map_or(&[], Vec::as_slice)
@@ -97,10 +84,9 @@ pub fn summarize(case: &Case, engines: &[EngineRow], asked: &Asked) -> CaseSumma
     let mut summary =
         CaseSummary { series: series.collect(), ..CaseSummary::empty(case.name.clone()) };
     add_throughput(&mut summary, case, asked);
-    let estimator = if case.is_of_trtexec() { Estimator::Trtexec } else { Estimator::InverseCdf };
     for series in summary.series.clone() {
         add_moments(&mut summary, &series, asked);
-        add_percentiles(&mut summary, &series, estimator, asked);
+        add_percentiles(&mut summary, &series, case.estimator(), asked);
     }
     rounding::widen(&mut summary, case);
     builds::add(&mut summary, case, engines, asked);
@@ -148,7 +134,7 @@ impl CaseSummary {
     }
 }
 
-fn add_throughput(summary: &mut CaseSummary, case: &Case, asked: &Asked) {
+pub(crate) fn add_throughput(summary: &mut CaseSummary, case: &Case, asked: &Asked) {
     let completions: Vec<Completions> = case.rounds.iter().filter_map(Completions::of).collect();
     let all: Vec<&Completions> = completions.iter().collect();
     let Some((estimate, n)) = throughput(&all) else { return };

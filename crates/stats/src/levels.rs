@@ -17,6 +17,8 @@ const BINS: f64 = 4.0;
 const MOST_BINS: usize = 40_000;
 /// Most evidence that one sample gives for another level, as a log-likelihood ratio: one stall is no visit.
 const EVIDENCE: f64 = 8.0;
+/// Shortest visit, relative to the length of the stretch in which a sample of the level usually lies.
+const SHORTEST_VISIT: f64 = 0.05;
 /// Rounds of assigning samples and counting changes.
 const ROUNDS: usize = 8;
 
@@ -29,8 +31,12 @@ pub struct Level {
     pub spread: f64,
     /// Share of all samples.
     pub share: f64,
-    /// Stretches of samples at this level; one that lasts over two segments counts twice.
+    /// Stretches of samples at this level; one that lasts over two segments counts twice. A stretch shorter than a
+    /// twentieth of where its samples usually are (the mean length, weighted by length) is no visit: outliers that
+    /// happen to lie there do not make one long visit many.
     pub visits: usize,
+    /// Samples of the shortest stretch that is a visit.
+    pub shortest: usize,
 }
 
 /// Levels in ascending order, and the level of each sample of each segment.
@@ -77,7 +83,7 @@ pub fn levels(segments: &[&[i64]], sorted: &[i64], quantum: f64, least_gap: f64)
     }
     let mut levels: Vec<Level> = peaks
         .iter()
-        .map(|&value| Level { value, spread: quantum, share: 0.0, visits: 0 })
+        .map(|&value| Level { value, spread: quantum, share: 0.0, visits: 0, shortest: 1 })
         .collect();
     let mut path: Vec<Vec<u8>> = segments
         .iter()
@@ -105,7 +111,8 @@ pub fn levels(segments: &[&[i64]], sorted: &[i64], quantum: f64, least_gap: f64)
 fn single(segments: &[&[i64]], sorted: &[i64], quantum: f64) -> Levels {
     let path: Vec<Vec<u8>> = segments.iter().map(|segment| vec![0; segment.len()]).collect();
     let middle = sorted.get(sorted.len() / 2).copied().unwrap_or(0) as f64;
-    let mut levels = vec![Level { value: middle, spread: quantum, share: 1.0, visits: 0 }];
+    let mut levels =
+        vec![Level { value: middle, spread: quantum, share: 1.0, visits: 0, shortest: 1 }];
     describe(&mut levels, segments, &path, quantum);
     Levels { levels, path }
 }
@@ -203,10 +210,12 @@ fn describe(levels: &mut [Level], segments: &[&[i64]], path: &[Vec<u8>], quantum
         let mut values: Vec<i64> =
             pairs.filter(|(_, at)| own(at)).map(|(&value, _)| value).collect();
         level.share = values.len() as f64 / n.max(1) as f64;
-        level.visits = path
-            .iter()
-            .map(|path| path.chunk_by(|a, b| a == b).filter(|run| own(&run[0])).count())
-            .sum();
+        let runs = path.iter().flat_map(|path| path.chunk_by(|a, b| a == b));
+        let lengths: Vec<usize> = runs.filter(|run| own(&run[0])).map(<[u8]>::len).collect();
+        let squares: usize = lengths.iter().map(|length| length * length).sum();
+        let usual = squares as f64 / values.len().max(1) as f64;
+        level.shortest = (SHORTEST_VISIT * usual).ceil().max(1.0) as usize;
+        level.visits = lengths.iter().filter(|&&length| length >= level.shortest).count();
         if let Some(middle) = median(&mut values) {
             level.value = middle as f64;
             let mut away: Vec<i64> = values.iter().map(|value| (value - middle).abs()).collect();

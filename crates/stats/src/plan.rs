@@ -5,7 +5,7 @@ use crate::quantile::Share;
 use crate::special::{normal_cdf, normal_quantile, t_quantile};
 
 /// Most rounds that a plan asks for.
-const MOST_ROUNDS: usize = 2_000;
+const MOST_ROUNDS: usize = 200;
 /// Room for the scatter of bounds within one round.
 const WITHIN: f64 = 1.4;
 /// Steps of the numerical integrals; their error is below 1e-6.
@@ -110,7 +110,7 @@ pub fn power(effect: f64, margin: f64, sd: f64, rounds: usize, confidence: Confi
     simpson(integrand, 0.0, reach, STEPS)
 }
 
-/// Fewest rounds with which [`power`] is at least `wanted`; `None` when two thousand are too few.
+/// Fewest rounds with which [`power`] is at least `wanted`; `None` when two hundred are too few.
 pub fn rounds_to_find(
     effect: f64,
     margin: f64,

@@ -17,7 +17,6 @@
 //! host's clock, the others on the device's, with another zero: they are never subtracted.
 
 mod cursor;
-mod number;
 mod rows;
 mod write;
 

@@ -6,11 +6,14 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use pipeline::artifact::{self, ValidationRow};
-use pipeline::{Provenance, files};
+use pipeline::artifact::{self, ValidationRow, provenance_of};
+use pipeline::{Fault, Provenance, files};
 
 use crate::report::model::{Cell, Table};
 use crate::report::terminal;
+
+/// Key of the seed in the footer.
+const SEED: &str = "validation.seed";
 
 /// What is printed: promises and peers; curves are in the files.
 pub(super) fn terminal(rows: &[ValidationRow]) -> String {
@@ -47,13 +50,39 @@ fn must_be(row: &ValidationRow) -> String {
     }
 }
 
+/// Lines that are in a folder already and not among `rows`.
+///
+/// # Errors
+/// Exit 2 when they are of another seed.
+pub(super) fn others(
+    folder: &Path,
+    rows: &[ValidationRow],
+    seed: u64,
+) -> anyhow::Result<Vec<ValidationRow>> {
+    let path = folder.join("validation.parquet");
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let known = provenance_of(&path)?;
+    if known.get(SEED) != Some(seed.to_string().as_str()) {
+        let message = format!("{} is of another seed than {seed}", path.display());
+        return Err(Fault::config(message).hint("name another folder, or its seed").into());
+    }
+    let key = |row: &ValidationRow| {
+        (row.claim.clone(), row.setting.clone(), row.metric.clone(), row.x.map(f64::to_bits))
+    };
+    let mut found: Vec<ValidationRow> = artifact::read_file(&path)?;
+    found.retain(|old| rows.iter().all(|new| key(new) != key(old)));
+    Ok(found)
+}
+
 /// Writes `validation.parquet`, `validation.md` and the plots.
 pub(super) fn write(folder: &Path, rows: &[ValidationRow], seed: u64) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot create {}", folder.display()))?;
     let provenance = Provenance::default()
         .with("tailmark.version", env!("CARGO_PKG_VERSION"))
-        .with("validation.seed", seed.to_string());
+        .with(SEED, seed.to_string());
     artifact::write_file(&folder.join("validation.parquet"), rows, &provenance)?;
     let put = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
@@ -139,6 +168,10 @@ mod tests {
         let read: Vec<ValidationRow> =
             artifact::read_file(&folder.path().join("validation.parquet")).unwrap();
         assert_eq!(read, rows());
+        assert_eq!(others(folder.path(), &rows()[1..], 1).unwrap(), rows()[..1]);
+        assert!(
+            others(folder.path(), &rows(), 2).unwrap_err().to_string().contains("another seed")
+        );
         assert!(folder.path().join("coverage.png").exists());
         assert!(folder.path().join("detection.svg").exists());
     }

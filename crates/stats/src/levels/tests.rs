@@ -86,3 +86,12 @@ fn few_and_constant_samples() {
     assert_eq!(found(&[&[1, 2, 3]]).levels.len(), 1);
     assert_eq!(found(&[]).levels.len(), 1);
 }
+
+#[test]
+fn outliers_do_not_make_one_long_visit_many() {
+    let mut values = visits(3, 13_000, 13_000, 430, 0.05);
+    (0..60).for_each(|k| values[k * 200 + 7] = 2_100_000);
+    let found = found(&[&values]);
+    assert_eq!(found.levels.len(), 2, "{:?}", found.levels);
+    assert_eq!(found.levels[1].visits, 1, "{:?}", found.levels);
+}
