@@ -7,6 +7,7 @@ mod export;
 mod fp16;
 mod golden;
 mod hostile;
+mod import;
 mod memcheck;
 mod models;
 mod mutate;
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     Fp16(fp16::Args),
     /// Damaged and malicious files into the readers of stage 1
     Hostile(hostile::Args),
+    /// A trace of trtexec: our import against Python's json and NumPy
+    Import(import::Args),
     /// One build under valgrind: errors and lost memory of our own
     Memcheck(memcheck::Args),
     /// Models of others through verify, convert, build and run, with their own and with seeded weights
@@ -64,6 +67,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<u8> {
         Command::Fp16(args) => fp16::run(args),
         Command::Golden(args) => golden::run(args),
         Command::Hostile(args) => hostile::run(args),
+        Command::Import(args) => import::run(args),
         Command::Memcheck(args) => memcheck::run(args),
         Command::Models(args) => models::run(args),
         Command::Mutate(args) => mutate::run(args),

@@ -13,8 +13,12 @@ use pipeline::{Exit, Fault, RunDir, files};
 use trtexec_format::times::{self, Row};
 
 use crate::format::count;
-use crate::import::BACKEND;
 use crate::load::{Case, Round, load};
+use crate::metric::Quantity;
+use crate::rounding;
+
+/// In ns.
+const SECOND: i64 = 1_000_000_000;
 
 /// Formats that are written.
 #[derive(Debug, Subcommand)]
@@ -89,17 +93,62 @@ pub fn execute(to: &To) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-fn rows(case: &Case, round: &Round) -> Vec<Row> {
-    let imported = case.setup().is_some_and(|row| row.backend == BACKEND);
-    let mut steady: Vec<&Sample> = round.steady.iter().collect();
-    steady.sort_by_key(|sample| (sample.issue_ns, sample.stream, sample.seq));
-    steady.into_iter().map(|sample| row(sample, imported)).collect()
+/// Where samples come from, as far as their rows depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Measured here: rows get the start of their computation, for tools that want one.
+    Measured,
+    /// Imported: what the file did not tell stays untold.
+    Imported,
+    /// Imported from rows without a `computeMs`, which they shall not have now.
+    ImportedStamps,
 }
 
-/// A sample as a row. What was not imported has the start of its computation, for tools that want one.
-pub(crate) fn row(sample: &Sample, imported: bool) -> Row {
+impl Origin {
+    fn of(case: &Case) -> Self {
+        if !case.is_of_trtexec() {
+            Self::Measured
+        } else if rounding::step_ns(case, Quantity::Compute) > 0.0 {
+            Self::ImportedStamps
+        } else {
+            Self::Imported
+        }
+    }
+}
+
+fn rows(case: &Case, round: &Round) -> Vec<Row> {
+    let origin = Origin::of(case);
+    let moved = if origin == Origin::Measured { 0 } else { moved_ns(case, round) };
+    let mut steady: Vec<Sample> = round.steady.clone();
+    steady.sort_by_key(|sample| (sample.issue_ns, sample.stream, sample.seq));
+    for sample in &mut steady {
+        sample.issue_ns -= moved;
+        sample.done_ns -= moved;
+        sample.start_ns = sample.start_ns.map(|ns| ns - moved);
+    }
+    steady.iter().map(|sample| row(sample, origin)).collect()
+}
+
+/// Whole seconds by which the import put a further round behind the one before. It goes back to where its first
+/// round is, so that its stamps stand on their own grid again; an import of both puts it to the same place.
+fn moved_ns(case: &Case, round: &Round) -> i64 {
+    let all =
+        |round: &Round| round.warm_up.iter().chain(&round.steady).copied().collect::<Vec<_>>();
+    let start = |round: &Round| all(round).iter().map(|sample| sample.issue_ns).min();
+    let before = case.rounds.iter().take_while(|other| other.index != round.index);
+    let end = before.flat_map(all).map(|sample| sample.done_ns).max();
+    let first = case.rounds.first().and_then(start);
+    let (Some(start), Some(end), Some(first)) = (start(round), end, first) else { return 0 };
+    let is_behind = (0..SECOND).contains(&(start - end));
+    if is_behind { ((start - first) / SECOND).max(0) * SECOND } else { 0 }
+}
+
+/// A sample as a row.
+pub(crate) fn row(sample: &Sample, origin: Origin) -> Row {
     let copied = sample.h2d_ns.unwrap_or(0);
-    let start = sample.start_ns.or_else(|| (!imported).then_some(sample.issue_ns + copied));
+    let measured = (origin == Origin::Measured).then_some(sample.issue_ns + copied);
+    let start = sample.start_ns.or(measured);
+    let own = origin != Origin::ImportedStamps || start.is_none();
     Row {
         start_enqueue_ns: sample.enqueue_ns.map(|_| sample.issue_ns),
         end_enqueue_ns: sample.enqueue_ns.map(|ns| sample.issue_ns + ns),
@@ -110,7 +159,7 @@ pub(crate) fn row(sample: &Sample, imported: bool) -> Row {
         start_d2h_ns: sample.d2h_ns.map(|ns| sample.done_ns - ns),
         end_d2h_ns: Some(sample.done_ns),
         h2d_ns: sample.h2d_ns,
-        compute_ns: Some(sample.compute_ns),
+        compute_ns: own.then_some(sample.compute_ns),
         d2h_ns: sample.d2h_ns,
         latency_ns: Some(copied + sample.compute_ns + sample.d2h_ns.unwrap_or(0)),
         end_to_end_ns: None,

@@ -18,6 +18,9 @@ mod steps;
 pub(crate) mod trace;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};

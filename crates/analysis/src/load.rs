@@ -9,11 +9,9 @@ use pipeline::artifact::{
 };
 use pipeline::samples::{self, Phase, Sample};
 use pipeline::{Fault, PipelineFile, Provenance, RunDir, Verdict};
-use stats::Estimator;
 
 use crate::import::BACKEND;
 use crate::memory;
-use crate::metric::Quantity;
 use crate::workers::each;
 
 /// Everything that was measured.
@@ -81,24 +79,6 @@ impl Case {
     /// Whether trtexec measured it: its quantiles are then estimated as trtexec does.
     pub fn is_of_trtexec(&self) -> bool {
         self.setup().is_some_and(|row| row.backend == BACKEND)
-    }
-
-    /// The estimator of its quantiles.
-    pub fn estimator(&self) -> Estimator {
-        if self.is_of_trtexec() { Estimator::Trtexec } else { Estimator::InverseCdf }
-    }
-
-    /// How far every value of a time may be off because it is the difference of two stamps that were rounded when
-    /// they were printed, in ns; 0 for what was not imported.
-    pub fn rounding_ns(&self, quantity: Quantity) -> f64 {
-        let Some(row) = self.setup().filter(|_| self.is_of_trtexec()) else { return 0.0 };
-        let step = 2 * row.clock_error_ns.unwrap_or(0);
-        let of_stamps = match quantity {
-            Quantity::Enqueue | Quantity::Response => true,
-            // minimal rows have nothing but stamps
-            _ => row.clock_quantum_ns == step,
-        };
-        if of_stamps && step > 1 { step as f64 } else { 0.0 }
     }
 
     /// Whether the backend could not do the mode in any round, and why.

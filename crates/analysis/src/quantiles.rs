@@ -7,7 +7,7 @@
 //! intervals runs in order → effective n → ranks of the bounds → their values
 //! ```
 //!
-//! Memory does not grow with the rows: see [`select`]. Intervals take five bits a row for five percentiles.
+//! Memory does not grow with the rows: see `quantiles/select.rs`. Intervals take five bits a row for five percentiles.
 
 mod dataset;
 mod intervals;

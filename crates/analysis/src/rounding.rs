@@ -9,10 +9,23 @@ use crate::load::Case;
 use crate::metric::Quantity;
 use crate::summarize::CaseSummary;
 
+/// How far every value of a time may be off because it is the difference of two stamps that were rounded when
+/// they were printed, in ns; 0 for what was not imported.
+pub(crate) fn step_ns(case: &Case, quantity: Quantity) -> f64 {
+    let Some(row) = case.setup().filter(|_| case.is_of_trtexec()) else { return 0.0 };
+    let step = 2 * row.clock_error_ns.unwrap_or(0);
+    let of_stamps = match quantity {
+        Quantity::Enqueue | Quantity::Response => true,
+        // minimal rows have nothing but stamps
+        _ => row.clock_quantum_ns == step,
+    };
+    if of_stamps && step > 1 { step as f64 } else { 0.0 }
+}
+
 /// Widens the bounds of times that are differences of stamps which a file has rounded.
 pub(crate) fn widen(summary: &mut CaseSummary, case: &Case) {
     for quantity in Quantity::ALL {
-        let step = case.rounding_ns(quantity);
+        let step = step_ns(case, quantity);
         if step == 0.0 {
             continue;
         }

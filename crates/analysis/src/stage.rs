@@ -103,11 +103,13 @@ fn too_short(analysis: &Analysis) -> Vec<serde_json::Value> {
 fn write(context: &Context, analysis: &Analysis, exit: Exit) -> anyhow::Result<()> {
     let run = &context.run;
     let provenance = relative(context, &context.provenance());
-    artifact::write(run, &analysis.summary_rows(), &provenance)?;
-    artifact::write(run, &analysis.verdict_rows(), &provenance)?;
-    artifact::write(run, &analysis.comparison, &provenance)?;
-    artifact::write(run, &analysis.claims, &provenance)?;
-    artifact::write(run, &analysis.phase_rows(), &provenance)?;
+    workers::waiting(5, |k| match k {
+        0 => artifact::write(run, &analysis.summary_rows(), &provenance),
+        1 => artifact::write(run, &analysis.verdict_rows(), &provenance),
+        2 => artifact::write(run, &analysis.comparison, &provenance),
+        3 => artifact::write(run, &analysis.claims, &provenance),
+        _ => artifact::write(run, &analysis.phase_rows(), &provenance),
+    })?;
     // what the file says, so that a later reader makes the same report of it
     let stored = provenance_of(&run.artifact("summary"))?;
     remove_old_plots(context)?;

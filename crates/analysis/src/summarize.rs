@@ -84,9 +84,10 @@ pub fn summarize(case: &Case, engines: &[EngineRow], asked: &Asked) -> CaseSumma
     let mut summary =
         CaseSummary { series: series.collect(), ..CaseSummary::empty(case.name.clone()) };
     add_throughput(&mut summary, case, asked);
+    let estimator = if case.is_of_trtexec() { Estimator::Trtexec } else { Estimator::InverseCdf };
     for series in summary.series.clone() {
         add_moments(&mut summary, &series, asked);
-        add_percentiles(&mut summary, &series, case.estimator(), asked);
+        add_percentiles(&mut summary, &series, estimator, asked);
     }
     rounding::widen(&mut summary, case);
     builds::add(&mut summary, case, engines, asked);

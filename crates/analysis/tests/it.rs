@@ -7,8 +7,12 @@ mod it {
     mod claims;
     mod compare;
     pub(crate) mod fixture;
+    mod hostile_import;
+    mod import;
     mod phases;
     mod quantiles;
+    mod seed;
+    pub(crate) mod trtexec;
 }
 
 use std::collections::BTreeMap;

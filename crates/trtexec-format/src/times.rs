@@ -17,6 +17,7 @@
 //! host's clock, the others on the device's, with another zero: they are never subtracted.
 
 mod cursor;
+mod number;
 mod rows;
 mod write;
 

@@ -6,7 +6,7 @@ use pipeline::config::named_mode;
 use stats::{Estimator, Share};
 use trtexec_format::Log;
 
-use super::check::{self, Checked};
+use super::check::Checked;
 use super::trace::Trace;
 use crate::format::{count, ms, percent, short_duration};
 
@@ -40,52 +40,74 @@ pub(crate) struct Given<'a> {
     pub(crate) log: Option<&'a Log>,
 }
 
-/// Makes the row, and compares the log's summary with the trace.
-pub(crate) fn row(trace: &Trace, given: &Given<'_>) -> (CaseRow, Checked) {
+/// Makes the row; `checked` is what the log's summary was found to be.
+pub(crate) fn row(trace: &Trace, given: &Given<'_>, checked: &Checked) -> CaseRow {
     let named = named_mode(given.name);
     let (streams, graph) = named.map_or((1, false), |(streams, graph)| (i64::from(streams), graph));
     let told = Told::of(given.log);
-    let achieved_streams = told.streams.unwrap_or(streams);
+    let (achieved_streams, achieved_graph) =
+        (told.streams.unwrap_or(streams), told.graph.unwrap_or(graph));
     let (start, end) = trace.window().unwrap_or_default();
     let busy: i128 = trace.steady().map(|sample| i128::from(sample.compute_ns)).sum();
-    let n = trace.steady().count();
+    let n = trace.steady().count() as i64;
     let depth = trace.most_in_flight().div_ceil(achieved_streams.max(1) as usize).max(1);
-    let checked = given.log.map(|log| check::check(&log.summary, trace)).unwrap_or_default();
     let or_unknown = |text: Option<&str>| text.unwrap_or(UNKNOWN).to_owned();
-    let precision = given.precision.map(str::to_owned).or(told.precision);
-    let quantum = if trace.of_stamps {
-        trace.stamp_step_ns
-    } else {
-        trace.compute_step_ns.map_or(1, |step| step.round() as i64)
-    };
+    let precision = given.precision.or(told.precision.as_deref());
     let mut row = CaseRow {
         device: or_unknown(given.device.or(told.device)),
+        requested_streams: named.map_or(achieved_streams, |_| streams),
+        achieved_streams,
+        requested_graph: named.map_or(achieved_graph, |_| graph),
+        achieved_graph,
+        requested_precision: or_unknown(precision),
+        achieved_precision: or_unknown(given.achieved),
+        transfers: trace.transfers.unwrap_or(false),
+        depth: depth as i64,
+        wait: or_unknown(told.wait),
+        clock_error_ns: Some(trace.stamp_step_ns / 2),
+        clock_quantum_ns: quantum_ns(trace),
+        n,
+        n_warm_up: trace.samples.len() as i64 - n,
+        start_ns: start,
+        wall_ns: end - start,
+        concurrency: (end > start).then(|| busy as f64 / (end - start) as f64),
+        ..untold(given)
+    };
+    objections(&mut row, trace);
+    row.reasons.extend(notes(trace, given, &row, checked));
+    row
+}
+
+/// A row with nothing but names: what no trace tells stays as it is here.
+fn untold(given: &Given<'_>) -> CaseRow {
+    CaseRow {
+        device: UNKNOWN.to_owned(),
         case: given.name.to_owned(),
         round: given.round,
         position: given.position,
         engine_digest: given.engine.to_owned(),
         model_digest: String::new(),
         backend: BACKEND.to_owned(),
-        requested_streams: if named.is_some() { streams } else { achieved_streams },
-        achieved_streams,
-        requested_graph: if named.is_some() { graph } else { told.graph.unwrap_or(graph) },
-        achieved_graph: told.graph.unwrap_or(graph),
-        requested_precision: or_unknown(precision.as_deref()),
-        achieved_precision: or_unknown(given.achieved),
+        requested_streams: 1,
+        achieved_streams: 1,
+        requested_graph: false,
+        achieved_graph: false,
+        requested_precision: UNKNOWN.to_owned(),
+        achieved_precision: UNKNOWN.to_owned(),
         requested_threads: None,
         achieved_threads: None,
         spinning: None,
         batch: given.batch,
-        transfers: trace.transfers.unwrap_or(false),
-        depth: depth as i64,
-        wait: or_unknown(told.wait),
-        clock_error_ns: Some(trace.stamp_step_ns / 2),
-        clock_quantum_ns: quantum,
-        n: n as i64,
-        n_warm_up: (trace.samples.len() - n) as i64,
-        start_ns: start,
-        wall_ns: end - start,
-        concurrency: (end > start).then(|| busy as f64 / (end - start) as f64),
+        transfers: false,
+        depth: 1,
+        wait: UNKNOWN.to_owned(),
+        clock_error_ns: None,
+        clock_quantum_ns: 1,
+        n: 0,
+        n_warm_up: 0,
+        start_ns: 0,
+        wall_ns: 0,
+        concurrency: None,
         recorder_waits: 0,
         host_load: None,
         outputs_checked: false,
@@ -93,10 +115,15 @@ pub(crate) fn row(trace: &Trace, given: &Given<'_>) -> (CaseRow, Checked) {
         verdict: Verdict::Valid,
         reasons: Vec::new(),
         error: None,
-    };
-    objections(&mut row, trace);
-    row.reasons.extend(notes(trace, given, &row, &checked));
-    (row, checked)
+    }
+}
+
+/// The step of `compute`.
+fn quantum_ns(trace: &Trace) -> i64 {
+    if trace.of_stamps {
+        return trace.stamp_step_ns;
+    }
+    trace.compute_step_ns.map_or(1, |step| step.round() as i64)
 }
 
 /// What the log says of the mode; nothing where there is no log.

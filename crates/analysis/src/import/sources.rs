@@ -110,11 +110,8 @@ impl<'a> Source<'a> {
         };
         let mut trace = trace::read_file(self.times, limits)?;
         trace.samples.iter_mut().for_each(|sample| sample.round = self.round as i64);
-        let engine = if engine_layers.is_empty() && profile.is_none() {
-            String::new()
-        } else {
-            format!("imported-{}", self.name)
-        };
+        let told = !engine_layers.is_empty() || profile.is_some();
+        let engine = if told { format!("imported-{}", self.name) } else { String::new() };
         let file = file_name(self.times);
         let given = Given {
             name: self.name,
@@ -128,7 +125,9 @@ impl<'a> Source<'a> {
             batch: i64::from(args.batch),
             log: log.as_ref(),
         };
-        let (row, checked) = case::row(&trace, &given);
+        let checked = log.as_ref().map(|log| check::check(&log.summary, &trace));
+        let checked = checked.unwrap_or_default();
+        let row = case::row(&trace, &given, &checked);
         if let Some(path) = self.log.filter(|_| !checked.differences.is_empty()) {
             return Err(Fault::verification(format!(
                 "{} is not the log of {}: {}",

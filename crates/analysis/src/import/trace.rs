@@ -173,9 +173,9 @@ impl Taken {
             return Err("it ends before it begins");
         }
         let steady = row.start_compute_ns.unwrap_or(issue_ns) >= warm_up_ns;
-        let stamps = [row.start_h2d_ns, row.end_h2d_ns, row.start_compute_ns, row.end_compute_ns];
-        let stamps = stamps.into_iter().chain([row.start_d2h_ns, row.end_d2h_ns]);
-        stamps.flatten().for_each(|ns| self.stamps.add(ns));
+        // the stamps that samples keep; so an export and its import find the same grid
+        let kept = [row.start_h2d_ns, row.start_compute_ns, row.end_d2h_ns.or(row.end_compute_ns)];
+        kept.into_iter().flatten().for_each(|ns| self.stamps.add(ns));
         if steady {
             self.differences.extend(row.compute_of_stamps());
         }

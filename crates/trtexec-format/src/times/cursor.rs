@@ -1,9 +1,9 @@
 //! One row of the text, byte by byte.
 //!
-//! No tree is built: keys of a row nearly always come in the order of the row before, so a comparison finds
-//! them; a number becomes whole nanoseconds without passing through a float.
+//! No tree is built. What stands between two numbers is nearly always what stood there in the row before, so one
+//! comparison passes over it; a number becomes whole nanoseconds without passing through a float.
 
-use super::{LONGEST_NS, Row};
+use super::Row;
 
 /// Why a row could not be read.
 #[derive(Debug)]
@@ -52,9 +52,10 @@ const NAMES: [(&str, usize, bool); 19] = [
     ("outMs", 10, true),
 ];
 
-/// The keys of the row before, in its order: with quotes, and the entry of [`NAMES`] where it is known.
+/// What stood before each number of the row before, from the end of the one to its left, and the entry of
+/// [`NAMES`] whose value it is. The text was read and found right once, so it need not be read again.
 #[derive(Debug, Default)]
-pub(super) struct Layout(Vec<(Vec<u8>, Option<usize>)>);
+pub(super) struct Layout(Vec<Option<(Vec<u8>, usize)>>);
 
 /// Reads forward through a buffer.
 #[derive(Debug)]
@@ -140,39 +141,73 @@ impl Cursor<'_> {
         Ok(())
     }
 
-    /// A row, from its `{` to its `}`; the outer `Err` is the buffer's, the inner one the row's.
+    /// A row, from its `{` to its `}`.
     pub(super) fn row(&mut self, layout: &mut Layout) -> Step<Row> {
         let start = self.at;
         self.at += 1;
         let mut values = Values::default();
         let mut place = 0;
-        while self.space()? != b'}' || place > 0 {
-            self.pair(layout, place, &mut values)?;
-            place += 1;
+        loop {
+            if let Some((length, entry)) = self.as_before(layout, place) {
+                self.at += length;
+                self.value(entry, &mut values)?;
+                place += 1;
+                continue;
+            }
+            let before = self.at;
             match self.space()? {
-                b',' => self.at += 1,
                 b'}' => break,
+                b',' if place > 0 => self.at += 1,
+                _ if place == 0 => {}
                 _ => return self.wrong("`,` or `}`"),
             }
+            self.pair(layout, (place, before), &mut values)?;
+            place += 1;
         }
         self.at += 1;
         let row = values.row();
         row.fault().map_or(Ok(row), |what| Err(Stop::Wrong { at: start, what }))
     }
 
-    fn pair(&mut self, layout: &mut Layout, place: usize, values: &mut Values) -> Step<()> {
+    /// Whether what stands here is what stood before this number in the row before: its length and its entry.
+    fn as_before(&self, layout: &Layout, place: usize) -> Option<(usize, usize)> {
+        let (text, entry) = layout.0.get(place)?.as_ref()?;
+        let rest = self.bytes[self.at..].strip_prefix(text.as_slice())?;
+        // `null` is looked at below
+        rest.first().is_some_and(|byte| *byte != b'n').then_some((text.len(), *entry))
+    }
+
+    /// A key and its value; `place` is its number in the row and where the text before its value begins.
+    fn pair(
+        &mut self,
+        layout: &mut Layout,
+        (place, before): (usize, usize),
+        values: &mut Values,
+    ) -> Step<()> {
         if self.space()? != b'"' {
             return self.wrong("a key");
         }
-        let known = self.key(layout, place)?;
+        let start = self.at;
+        self.string()?;
+        let name = &self.bytes[start + 1..self.at - 1];
+        let known = NAMES.iter().position(|(known, ..)| known.as_bytes() == name);
         self.expect(b':', "`:`")?;
         self.space()?;
-        let Some((name, slot, of_seven)) = known.map(|entry| NAMES[entry]) else {
-            return self.skip();
-        };
-        if self.literal(b"null")? {
-            return Ok(());
+        let text = &self.bytes[before..self.at];
+        layout.0.resize(layout.0.len().max((place + 1).min(REMEMBERED)), None);
+        if let Some(remembered) = layout.0.get_mut(place) {
+            *remembered = known.map(|entry| (text.to_vec(), entry));
         }
+        match known {
+            None => self.skip(),
+            Some(_) if self.literal(b"null")? => Ok(()),
+            Some(entry) => self.value(entry, values),
+        }
+    }
+
+    /// The number of a known key.
+    fn value(&mut self, entry: usize, values: &mut Values) -> Step<()> {
+        let (name, slot, of_seven) = NAMES[entry];
         if values.present[slot] {
             return Err(Stop::Wrong { at: self.at, what: format!("{name} stands twice in a row") });
         }
@@ -180,27 +215,6 @@ impl Cursor<'_> {
         values.present[slot] = true;
         values.of_seven |= of_seven;
         Ok(())
-    }
-
-    /// Takes a key; which of [`NAMES`] it is.
-    fn key(&mut self, layout: &mut Layout, place: usize) -> Step<Option<usize>> {
-        if let Some((text, entry)) = layout.0.get(place)
-            && self.bytes[self.at..].starts_with(text)
-        {
-            self.at += text.len();
-            return Ok(*entry);
-        }
-        let start = self.at;
-        self.string()?;
-        let text = &self.bytes[start..self.at];
-        let name = &text[1..text.len() - 1];
-        let entry = NAMES.iter().position(|(known, ..)| known.as_bytes() == name);
-        if place < layout.0.len() {
-            layout.0[place] = (text.to_vec(), entry);
-        } else if place == layout.0.len() && place < REMEMBERED {
-            layout.0.push((text.to_vec(), entry));
-        }
-        Ok(entry)
     }
 
     /// Passes over a string, from quote to quote.
@@ -229,70 +243,6 @@ impl Cursor<'_> {
             self.at += word.len();
         }
         Ok(found)
-    }
-
-    /// A number of milliseconds as nanoseconds, rounded half away from zero.
-    fn nanos(&mut self, name: &str) -> Step<i64> {
-        let start = self.at;
-        let negative = self.peek()? == b'-';
-        self.at += usize::from(negative);
-        // the value is digits · 10^scale ns
-        let (mut digits, mut scale, first) = (0_u64, 6_i32, self.at);
-        self.digits(&mut digits, |kept| i32::from(!kept), &mut scale)?;
-        if self.at == first {
-            self.at = start;
-            return self.wrong(&format!("a number for {name}"));
-        }
-        if self.peek()? == b'.' {
-            self.at += 1;
-            self.digits(&mut digits, |kept| -i32::from(kept), &mut scale)?;
-        }
-        if matches!(self.peek()?, b'e' | b'E') {
-            self.at += 1;
-            scale = scale.saturating_add(self.exponent()?);
-        }
-        let ns = scaled(digits, scale).filter(|&ns| ns <= LONGEST_NS);
-        let Some(ns) = ns else {
-            let text = String::from_utf8_lossy(&self.bytes[start..self.at]).into_owned();
-            let what = format!("{name} is {text:.40} ms, which is above 115 days");
-            return Err(Stop::Wrong { at: start, what });
-        };
-        Ok(if negative { -ns } else { ns })
-    }
-
-    /// Takes digits; those beyond 17 only count for the scale, by what `step` says of a kept and a lost one.
-    fn digits(
-        &mut self,
-        digits: &mut u64,
-        step: impl Fn(bool) -> i32,
-        scale: &mut i32,
-    ) -> Step<()> {
-        loop {
-            let digit = self.peek()?.wrapping_sub(b'0');
-            if digit > 9 {
-                return Ok(());
-            }
-            let kept = *digits < 100_000_000_000_000_000;
-            if kept {
-                *digits = *digits * 10 + u64::from(digit);
-            }
-            *scale = scale.saturating_add(step(kept));
-            self.at += 1;
-        }
-    }
-
-    fn exponent(&mut self) -> Step<i32> {
-        let negative = self.peek()? == b'-';
-        self.at += usize::from(negative || self.peek()? == b'+');
-        let (first, mut value) = (self.at, 0_i32);
-        while let digit @ 0..=9 = self.peek()?.wrapping_sub(b'0') {
-            value = value.saturating_mul(10).saturating_add(i32::from(digit)).min(100_000);
-            self.at += 1;
-        }
-        if self.at == first {
-            return self.wrong("digits of an exponent");
-        }
-        Ok(if negative { -value } else { value })
     }
 
     /// Passes over the value of a key that is not known here.
@@ -333,19 +283,4 @@ impl Cursor<'_> {
         }
         Ok(())
     }
-}
-
-/// digits · 10^scale, rounded half up; `None` when it is beyond 64 bits.
-fn scaled(digits: u64, scale: i32) -> Option<i64> {
-    if digits == 0 {
-        return Some(0);
-    }
-    let power = scale.unsigned_abs();
-    if scale >= 0 {
-        let factor = 10_u64.checked_pow(power)?;
-        return i64::try_from(digits.checked_mul(factor)?).ok();
-    }
-    // digits are below 10^18
-    let Some(divisor) = 10_u64.checked_pow(power).filter(|_| power <= 18) else { return Some(0) };
-    i64::try_from((digits + divisor / 2) / divisor).ok()
 }

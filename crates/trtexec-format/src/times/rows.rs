@@ -86,8 +86,10 @@ impl<R: Read> Rows<R> {
     fn step(&mut self) -> Step<Option<Row>> {
         let mut cursor = Cursor { bytes: &self.buffer[..self.filled], at: self.at };
         loop {
-            let byte = cursor.space()?;
+            let byte = cursor.space();
+            // white space is done with, however much of it there is
             self.at = cursor.at;
+            let byte = byte?;
             self.state = match (self.state, byte) {
                 (State::Array, b'[') => State::First,
                 (State::First | State::Between, b']') => State::After,

@@ -144,6 +144,8 @@ fn a_file_cut_anywhere_keeps_its_complete_rows() {
         assert_eq!(at, cut as u64);
         assert!(why.contains(&format!("after {expected} complete row")), "{why}");
     }
+    let blank = format!("[{}{{\"computeMs\":1}}{}]", " ".repeat(600_000), "\n".repeat(600_000));
+    assert_eq!(whole(&blank).len(), 1, "white space is no row");
     let mut zeros = TEN.as_bytes()[..first + 2].to_vec();
     zeros.resize(600_000, 0);
     let (rows, end) = read(&zeros);
