@@ -1,7 +1,7 @@
 //! `analysis validate`: does the statistical method keep its promises? Simulated runs whose truth is known go through
 //! the same code as measured ones; every promise is a share of trials with its Monte Carlo error.
 //!
-//! Seeds that tuned the method were small whole numbers; the proof's own is [`PROOF_SEED`].
+//! Seeds that tuned the method were small whole numbers; the proof has one of its own.
 
 mod between;
 mod check;
