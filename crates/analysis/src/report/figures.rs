@@ -47,18 +47,27 @@ pub(super) fn label(analysis: &Analysis, place: usize) -> String {
     }
 }
 
-/// Why cases that are drawn are not VALID, for a caption; empty when all are.
+/// Which cases that are drawn are not VALID, for a caption, and of a single one why; empty when all are.
 pub(super) fn doubts<'a>(
     analysis: &'a Analysis,
     places: impl Iterator<Item = usize> + 'a,
 ) -> String {
     let judged = places.map(|place| &analysis.verdicts[place]);
-    let doubtful = judged.filter(|judged| judged.verdict != Verdict::Valid);
-    let words = doubtful.map(|judged| {
-        let why = judged.reasons.first().map_or("", String::as_str);
-        format!(" `{}` is {}: {why}.", judged.case, judged.verdict)
-    });
-    words.collect()
+    let doubtful: Vec<_> = judged.filter(|judged| judged.verdict != Verdict::Valid).collect();
+    match doubtful.as_slice() {
+        [] => String::new(),
+        [judged] => {
+            let why = judged.reasons.first().map_or("", String::as_str);
+            format!(" `{}` is {}: {why}.", judged.case, judged.verdict)
+        }
+        several => {
+            let names: Vec<String> = several
+                .iter()
+                .map(|judged| format!("`{}` is {}", judged.case, judged.verdict))
+                .collect();
+            format!(" {}; the reasons stand under the verdicts.", names.join(", "))
+        }
+    }
 }
 
 /// A figure with the doubts about what it shows in its caption.
