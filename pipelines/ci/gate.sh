@@ -1,7 +1,7 @@
 #!/bin/sh
 # Is the new model slower than the old one on this machine? For any CI server; github.yml shows it in one.
 #
-#   docs/ci/gate.sh OLD.onnx NEW.onnx OUT
+#   pipelines/ci/gate.sh OLD.onnx NEW.onnx OUT
 #
 # Builds an engine of each, interleaves them in one run and judges. The programs engine-build, runner and analysis
 # are on the PATH. OUT gets the run folder with its report, comment.md for a pull request and junit.xml.
