@@ -75,6 +75,13 @@ pub struct StreamWindow {
     pub window_ns: i64,
 }
 
+impl StreamWindow {
+    /// Inferences a second; `None` when the window has no length.
+    pub fn rate(&self) -> Option<f64> {
+        (self.window_ns > 0).then(|| self.n as f64 * 1e9 / self.window_ns as f64)
+    }
+}
+
 impl Completions {
     /// The completions of a round; `None` when there are none.
     pub fn of(round: &Round) -> Option<Self> {
@@ -109,20 +116,23 @@ impl Completions {
 /// Inferences a second: the sum over streams of inferences ÷ own windows, rounds added up for each stream.
 /// Also how many inferences that were. `None` when no window has a length.
 pub fn throughput(rounds: &[&Completions]) -> Option<(f64, usize)> {
-    let mut streams: Vec<StreamWindow> =
-        rounds.iter().flat_map(|round| round.streams.iter().copied()).collect();
-    streams.sort_by_key(|window| window.stream);
-    let mut total = 0.0;
-    let mut count = 0;
-    for group in streams.chunk_by(|a, b| a.stream == b.stream) {
-        let n: usize = group.iter().map(|window| window.n).sum();
-        let window_ns: i64 = group.iter().map(|window| window.window_ns).sum();
-        if window_ns > 0 {
-            total += n as f64 * 1e9 / window_ns as f64;
-        }
-        count += n;
-    }
+    let streams = over_rounds(rounds);
+    let total: f64 = streams.iter().filter_map(StreamWindow::rate).sum();
+    let count = streams.iter().map(|stream| stream.n).sum();
     (total > 0.0).then_some((total, count))
+}
+
+/// The windows of each stream added up over rounds, by stream.
+pub fn over_rounds(rounds: &[&Completions]) -> Vec<StreamWindow> {
+    let mut windows: Vec<StreamWindow> =
+        rounds.iter().flat_map(|round| round.streams.iter().copied()).collect();
+    windows.sort_by_key(|window| window.stream);
+    let sum = |group: &[StreamWindow]| StreamWindow {
+        stream: group[0].stream,
+        n: group.iter().map(|window| window.n).sum(),
+        window_ns: group.iter().map(|window| window.window_ns).sum(),
+    };
+    windows.chunk_by(|a, b| a.stream == b.stream).map(sum).collect()
 }
 
 #[cfg(test)]

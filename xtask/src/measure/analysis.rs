@@ -1,7 +1,8 @@
 //! Time and memory of `analysis run`, with its tables, plots and reports, on simulated runs of four GPU modes.
 //! Goal: 4 × 13,000 inferences in less than 300 ms. A GPU's run of 30 s a mode, 4 × 60,000, is reported beside it.
 
-use super::simulated::{self, Cost, median};
+use super::process::{Cost, median};
+use super::simulated;
 use crate::binaries::Binaries;
 use crate::project::Project;
 use crate::{setup, ui};
@@ -48,8 +49,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
 /// Prints the medians and returns that of the time.
 fn line(what: &str, found: &[Cost]) -> f64 {
     let of = |pick: fn(&Cost) -> f64| median(found.iter().map(pick));
-    let wall = of(|cost| cost.wall);
-    let slowest = found.iter().map(|cost| cost.wall).fold(0.0, f64::max);
+    let wall = of(|cost| cost.whole);
+    let slowest = found.iter().map(|cost| cost.whole).fold(0.0, f64::max);
     ui::data(&format!(
         "{what}: median {wall:.3} s, slowest {slowest:.3} s of {}; processor time {:.3} s, peak memory {:.0} MB",
         found.len(),

@@ -13,7 +13,7 @@ use std::process::Command;
 use anyhow::Context as _;
 
 use super::paired::{self, must, number};
-use super::process::{Cost, Watch, figures, line};
+use super::process::{self, Cost, figures, line};
 use super::python::resnet50;
 use crate::binaries::{self, Binaries};
 use crate::fault::Fault;
@@ -97,7 +97,6 @@ struct Bench {
     /// The folder of the TensorRT-RTX libraries.
     libraries: PathBuf,
     python: PathBuf,
-    watch: Watch,
     example: PathBuf,
     stage: PathBuf,
     level: String,
@@ -111,14 +110,13 @@ impl Bench {
         let python = setup::rtx_bindings(project)?;
         let scratch = tempfile::tempdir()?;
         fs::write(scratch.path().join("build_peer.py"), PEER)?;
-        let watch = Watch::new(&python, scratch.path())?;
         let model = match &args.model {
             Some(model) => std::path::absolute(model)?,
             None => resnet50(project, &binaries, "fp16", scratch.path())?,
         };
         let stage = binaries.program("engine-build");
         let level = args.level.to_string();
-        let bench = Self { scratch, model, libraries, python, watch, example, stage, level };
+        let bench = Self { scratch, model, libraries, python, example, stage, level };
         bench.prepare_run(&binaries)?;
         Ok(bench)
     }
@@ -182,17 +180,15 @@ optimization-level = {}
 
     /// Runs one side.
     fn cost(&self, side: Side) -> anyhow::Result<Cost> {
-        let (mut cost, said) = self
-            .watch
-            .run(&self.command(side), |command| {
-                command.current_dir(&self.scratch).env("TAILMARK_ROOT", self.scratch.path());
-                command.env("TENSORRT_RTX_LIB", &self.libraries);
-                command.env("LD_LIBRARY_PATH", &self.libraries);
-            })
-            .with_context(|| format!("{side:?}"))?;
+        let mut cost = process::run(&self.python, &self.command(side), |command| {
+            command.current_dir(&self.scratch).env("TAILMARK_ROOT", self.scratch.path());
+            command.env("TENSORRT_RTX_LIB", &self.libraries);
+            command.env("LD_LIBRARY_PATH", &self.libraries);
+        })
+        .with_context(|| format!("{side:?}"))?;
         // of the others only whole processes are compared
         if matches!(side, Side::Crate | Side::Python) {
-            let said = figures(&said).with_context(|| format!("{side:?}"))?;
+            let said = figures(&cost.said).with_context(|| format!("{side:?}"))?;
             cost.work = (number(&said, "parse_ns")? + number(&said, "build_ns")?) / 1e9;
         }
         Ok(cost)

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::paired::{self, asked, must, number};
-use super::process::{Cost, Watch, figures, line};
+use super::process::{self, Cost, figures, line};
 use crate::binaries::Binaries;
 use crate::fault::Fault;
 use crate::project::Project;
@@ -109,7 +109,6 @@ struct Bench {
     scratch: tempfile::TempDir,
     checkpoint: PathBuf,
     python: PathBuf,
-    watch: Watch,
     stage: PathBuf,
 }
 
@@ -121,10 +120,9 @@ impl Bench {
         fs::create_dir_all(project.data().join("tmp"))?;
         let scratch = tempfile::tempdir_in(project.data().join("tmp"))?;
         fs::write(scratch.path().join("export_peer.py"), PEER)?;
-        let watch = Watch::new(&python, scratch.path())?;
         let checkpoint = scratch.path().join("resnet50.pth");
         let stage = binaries.program("onnx-export-verify");
-        let bench = Self { scratch, checkpoint, python, watch, stage };
+        let bench = Self { scratch, checkpoint, python, stage };
         for side in [Side::Ours, Side::TorchScript, Side::Dynamo] {
             fs::create_dir_all(bench.folder(side))?;
         }
@@ -150,8 +148,8 @@ impl Bench {
             let script = self.scratch.path().join("export_peer.py");
             let words = [self.python.as_os_str(), script.as_os_str(), side.name().as_ref()];
             let words = [&words[..], &[self.checkpoint.as_os_str(), folder.as_os_str()]].concat();
-            let (mut cost, said) = self.process(&words, &folder)?;
-            cost.work = number(&figures(&said)?, "work_ns")? / 1e9;
+            let mut cost = self.process(&words, &folder)?;
+            cost.work = number(&figures(&cost.said)?, "work_ns")? / 1e9;
             return Ok(cost);
         }
         // a project of its own: nothing may be served from the store
@@ -166,11 +164,11 @@ impl Bench {
         for out in &outs {
             words.extend(["--out".as_ref(), out.as_os_str()]);
         }
-        self.process(&words, &root).map(|(cost, _)| cost)
+        self.process(&words, &root)
     }
 
-    fn process(&self, words: &[&OsStr], root: &Path) -> anyhow::Result<(Cost, String)> {
-        self.watch.run(words, |command| {
+    fn process(&self, words: &[&OsStr], root: &Path) -> anyhow::Result<Cost> {
+        process::run(&self.python, words, |command| {
             command.env("TAILMARK_ROOT", root).env("CUDA_VISIBLE_DEVICES", "");
         })
     }

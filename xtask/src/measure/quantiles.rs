@@ -12,7 +12,8 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use super::paired::{Ratio, number};
-use super::simulated::{self, Cost, median};
+use super::process::{Cost, median};
+use super::simulated;
 use crate::binaries::Binaries;
 use crate::fault::Fault;
 use crate::project::Project;
@@ -111,7 +112,7 @@ impl Bench {
         let command = [&words[..], &percentiles[..], more].concat();
         let cost = simulated::cost(&self.python, &command)?;
         let said: Value = serde_json::from_str(&cost.said).context("no JSON from quantiles")?;
-        Ok(Side { counted: cost.wall, values: values(&said[0])?, cost })
+        Ok(Side { counted: cost.whole, values: values(&said[0])?, cost })
     }
 
     fn peer(&self, form: &str) -> anyhow::Result<Side> {
@@ -128,7 +129,7 @@ impl Bench {
         let side = self.ours(&["--intervals"])?;
         ui::data(&format!(
             "with --intervals: {:.2} s, {:.2} s of processor time, {:.0} MB: {}",
-            side.cost.wall, side.cost.processor, side.cost.memory, side.cost.said
+            side.cost.whole, side.cost.processor, side.cost.memory, side.cost.said
         ));
         Ok(())
     }
@@ -145,7 +146,7 @@ impl Bench {
             let cost = simulated::cost(&self.python, &[&words[..], more].concat())?;
             ui::data(&format!(
                 "a folder of {runs} runs, {what}: {:.2} s, {:.2} s of processor time, {:.0} MB",
-                cost.wall, cost.processor, cost.memory
+                cost.whole, cost.processor, cost.memory
             ));
         }
         Ok(())
@@ -164,7 +165,7 @@ fn report(found: &[Vec<Side>]) {
         ui::data(&format!(
             "{name}: {:.3} s (whole process {:.3} s, processor time {:.3} s, peak memory {:.0} MB)",
             of(|side| side.counted),
-            of(|side| side.cost.wall),
+            of(|side| side.cost.whole),
             of(|side| side.cost.processor),
             of(|side| side.cost.memory),
         ));

@@ -3,6 +3,7 @@
 use stats::ecdf::Band;
 
 use super::axis::Axis;
+use super::curve::{axis_of, extend, value_at};
 use super::percentiles::draw_names;
 use super::scene::{Anchor, Ink, SMALL, Scene, TITLE};
 use super::{Figure, draw_x, draw_y, font, time_ticks};
@@ -35,9 +36,7 @@ const MARK_STEP: usize = 8;
 pub fn figure(curves: &[Curve<'_>], quantity: &str, confidence: &str) -> Option<Figure> {
     let curves: Vec<&Curve<'_>> = curves.iter().filter(|curve| !curve.sorted.is_empty()).collect();
     let words: Vec<String> = curves.iter().map(|curve| in_words(curve)).collect();
-    let (low, high) = extent(&curves)?;
-    let logarithmic = high / low > 3.0;
-    let label = if logarithmic { "plain time" } else { "logarithmic time" };
+    let (logarithmic, label) = axis_of(extent(&curves)?);
     let figure = Figure {
         file: "ecdf".to_owned(),
         title: format!("Share of inferences by {quantity} time"),
@@ -62,12 +61,6 @@ fn in_words(curve: &Curve<'_>) -> String {
         at(0.5),
         at(0.9)
     )
-}
-
-/// The smallest value with at least this share at or below it.
-fn value_at(sorted: &[i64], share: f64) -> f64 {
-    let rank = (sorted.len() as f64 * share - 1e-9).ceil().max(1.0) as usize;
-    sorted[rank.min(sorted.len()) - 1] as f64
 }
 
 /// The fastest of all, and the slowest that is drawn, in ns.
@@ -142,14 +135,7 @@ fn draw_curve(scene: &mut Scene, x: &Axis, y: &Axis, curve: &Curve<'_>) {
     let mut points: Vec<(f64, f64)> = Vec::new();
     for (step, (at, share)) in steps(x, curve.sorted).into_iter().enumerate() {
         let point = (at, y.at(share));
-        // a straight run needs its ends only
-        if let [.., before, last] = points.as_slice()
-            && (before.1 - last.1).abs() < 1e-9
-            && (last.1 - point.1).abs() < 1e-9
-        {
-            points.pop();
-        }
-        points.push(point);
+        extend(&mut points, point);
         if step % MARK_STEP == 0 {
             let said =
                 format!("{}: {} within {}", curve.case, percent(share), duration(x.value(at)));

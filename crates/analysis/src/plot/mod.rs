@@ -2,6 +2,7 @@
 
 pub mod build_times;
 pub mod comparison;
+mod curve;
 pub mod ecdf;
 pub mod fairness;
 pub mod histogram;

@@ -1,6 +1,7 @@
 //! Percentiles of all modes on an axis that stretches the tail: 90 %, 99 % and 99.9 % stand equally far apart.
 
 use super::axis::Axis;
+use super::curve::{self, axis_of, extend};
 use super::scene::{Anchor, Ink, LABEL, SMALL, Scene, TITLE};
 use super::{Figure, draw_y, font, time_ticks};
 use crate::format::{count, duration, percent, unit_of};
@@ -51,8 +52,7 @@ pub fn figure(curves: &[Curve<'_>], quantity: &str) -> Option<Figure> {
             )
         })
         .collect();
-    let (low, high) = extent(&curves, highest);
-    let logarithmic = high / low > 3.0;
+    let (logarithmic, label) = axis_of(extent(&curves, highest));
     let figure = Figure {
         file: "percentiles".to_owned(),
         title: format!("Percentiles of the {quantity} time"),
@@ -62,7 +62,6 @@ pub fn figure(curves: &[Curve<'_>], quantity: &str) -> Option<Figure> {
         alternative: None,
         mode: None,
     };
-    let label = if logarithmic { "plain time" } else { "logarithmic time" };
     Some(figure.or(label, draw(&curves, highest, quantity, !logarithmic)))
 }
 
@@ -120,9 +119,7 @@ fn y_axis((low, high): (f64, f64), logarithmic: bool) -> Axis {
 
 /// The value at a place on the axis of shares.
 fn value_at(sorted: &[i64], decades: f64) -> f64 {
-    let above = libm::pow(10.0, -decades);
-    let rank = (sorted.len() as f64 * (1.0 - above) - 1e-9).ceil().max(1.0) as usize;
-    sorted[rank.min(sorted.len()) - 1] as f64
+    curve::value_at(sorted, 1.0 - libm::pow(10.0, -decades))
 }
 
 fn draw_shares(scene: &mut Scene, x: &Axis, highest: Share, right: f64) {
@@ -167,14 +164,7 @@ fn draw_curve(scene: &mut Scene, x: &Axis, y: &Axis, curve: &Curve<'_>, highest:
     for step in 0..=steps {
         let place = end * step as f64 / steps as f64;
         let point = (x.at(place), y.at(value_at(curve.sorted, place)));
-        // a straight run needs its ends only
-        if let [.., before, last] = points.as_slice()
-            && (before.1 - last.1).abs() < 1e-9
-            && (last.1 - point.1).abs() < 1e-9
-        {
-            points.pop();
-        }
-        points.push(point);
+        extend(&mut points, point);
         if step % MARK_STEP == 0 {
             let share = percent(1.0 - libm::pow(10.0, -place));
             let said = format!(

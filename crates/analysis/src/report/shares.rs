@@ -1,6 +1,7 @@
 //! Data of the figures that tell how something is shared out: the distribution of times, and what streams got.
 
-use pipeline::samples::Sample;
+use std::collections::BTreeMap;
+
 use stats::ecdf::Band;
 use stats::fairness::jain;
 use stats::{Estimator, Share};
@@ -13,7 +14,7 @@ use crate::metric::{Metric, Quantity, Statistic};
 use crate::plot::Figure;
 use crate::plot::ecdf::{self, Curve};
 use crate::plot::fairness::{self, Row, Stream};
-use crate::series::{Completions, StreamWindow};
+use crate::series::{Completions, StreamWindow, over_rounds};
 use crate::summarize::CaseSummary;
 
 /// Percentiles above it say little about the bulk, which the band is about.
@@ -67,26 +68,19 @@ pub fn streams(analysis: &Analysis) -> Option<Figure> {
 }
 
 fn per_stream(case: &Case, middle: Share, tail: Share) -> Vec<Stream> {
-    let rounds = case.rounds.iter().filter_map(Completions::of);
-    let mut windows: Vec<StreamWindow> = rounds.flat_map(|round| round.streams).collect();
-    windows.sort_by_key(|window| window.stream);
-    let of = |windows: &[StreamWindow]| {
-        let stream = windows.first()?.stream;
-        let n: usize = windows.iter().map(|window| window.n).sum();
-        let window_ns: i64 = windows.iter().map(|window| window.window_ns).sum();
-        let own = |sample: &&Sample| sample.stream == stream;
-        let steady = case.rounds.iter().flat_map(|round| &round.steady);
-        let mut times: Vec<i64> =
-            steady.filter(own).filter_map(|sample| Quantity::Response.of(sample)).collect();
+    let rounds: Vec<Completions> = case.rounds.iter().filter_map(Completions::of).collect();
+    let mut times: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    for sample in case.rounds.iter().flat_map(|round| &round.steady) {
+        times.entry(sample.stream).or_default().extend(Quantity::Response.of(sample));
+    }
+    for times in times.values_mut() {
         times.sort_unstable();
-        let at = |share| Estimator::InverseCdf.of_sorted(&times, share).map(|ns| ns as f64);
-        (window_ns > 0).then_some(())?;
-        Some(Stream {
-            stream,
-            rate: n as f64 * 1e9 / window_ns as f64,
-            middle: at(middle)?,
-            tail: at(tail)?,
-        })
+    }
+    let of = |window: StreamWindow| {
+        let times = times.get(&window.stream)?;
+        let at = |share| Estimator::InverseCdf.of_sorted(times, share).map(|ns| ns as f64);
+        let (stream, rate) = (window.stream, window.rate()?);
+        Some(Stream { stream, rate, middle: at(middle)?, tail: at(tail)? })
     };
-    windows.chunk_by(|a, b| a.stream == b.stream).filter_map(of).collect()
+    over_rounds(&rounds.iter().collect::<Vec<_>>()).into_iter().filter_map(of).collect()
 }
